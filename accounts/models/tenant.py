@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+slug_validator = RegexValidator(
+    r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
+    "Use lower-case letters, digits and inner hyphens, 63 characters at most.",
+)
+
+
+class Organization(models.Model):
+    """A tenant: everything else belongs to exactly one."""
+
+    name = models.CharField(max_length=100)
+    slug = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[slug_validator],
+        help_text="Stands in page addresses and in the X-Scope-OrgID header.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    max_series = models.PositiveIntegerField(
+        default=1_000_000, help_text="Series that may exist at a time."
+    )
+    max_streams = models.PositiveIntegerField(
+        default=100_000, help_text="Log streams that may exist at a time."
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

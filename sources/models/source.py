@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
+
+
+class SourceQuerySet(ScopedQuerySet["Source"]):
+    def enabled(self) -> SourceQuerySet:
+        return self.filter(enabled=True)
+
+
+class Source(OrganizationModel):
+    """Where telemetry comes from: a file pattern, this host, or whoever pushes."""
+
+    class Kind(models.TextChoices):
+        FILE = "file", "Files"
+        HOST = "host", "Host metrics"
+        PUSH = "push", "Push"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting for first data"
+        OK = "ok", "Healthy"
+        QUIET = "quiet", "Quiet"
+        ERROR = "error", "Error"
+        DISABLED = "disabled", "Disabled"
+
+    class Priority(models.IntegerChoices):
+        HIGH = 0, "High"
+        NORMAL = 1, "Normal"
+        LOW = 2, "Low"
+
+    team = models.ForeignKey(
+        Team,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        help_text="Only this team sees its telemetry; empty: the whole organization.",
+    )
+    kind = models.CharField(max_length=20, choices=Kind)
+    name = models.CharField(max_length=100)
+    config = models.JSONField(default=dict, help_text="What the kind needs to know.")
+    labels = models.JSONField(
+        default=dict, blank=True, help_text="Put on all its telemetry."
+    )
+    format = models.CharField(
+        max_length=40, blank=True, help_text="Format of its lines; empty: recognised."
+    )
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager.from_queryset(SourceQuerySet)()
+
+    class Meta(OrganizationModel.Meta):
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"], name="sources_source_unique_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceState(models.Model):
+    """What happened at a source lately: written by machines, apart from its settings.
+
+    One row a source, so that counting a batch never touches the configuration.
+    """
+
+    source = models.OneToOneField(
+        Source, on_delete=models.CASCADE, related_name="state", primary_key=True
+    )
+    lines_total = models.BigIntegerField(default=0)
+    bytes_total = models.BigIntegerField(default=0)
+    samples_total = models.BigIntegerField(default=0)
+    rejected_total = models.BigIntegerField(default=0)
+    last_seen = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+    last_error_at = models.DateTimeField(null=True)
+    detected_format = models.CharField(max_length=40, blank=True)
+    detected_confidence = models.FloatField(null=True)
+    # Which collector works it, and until when nobody else may.
+    lease_holder = models.CharField(max_length=200, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"state of {self.source_id}"
