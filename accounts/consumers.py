@@ -1,0 +1,154 @@
+"""The base of every WebSocket: who is there, for which organization, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from enum import IntEnum
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.scope import Permission, Scope
+from accounts.services.scopes import (
+    AmbiguousOrganizationError,
+    NoMembershipError,
+    scope_of_user,
+)
+from accounts.services.tokens import (
+    NoOrganizationError,
+    UnknownOrganizationError,
+    find_token,
+    scope_of_token,
+)
+
+REAUTHORISE_SECONDS = 30
+
+
+class CloseCode(IntEnum):
+    """Why the server ended the connection; 4000 and up are an application's own."""
+
+    GOING_AWAY = 1001
+    ORGANIZATION_UNNAMED = 4400
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    NOT_FOUND = 4404
+    TOO_SLOW = 4408
+    TOO_MANY_MESSAGES = 4429
+
+
+class ScopeRefusedError(Exception):
+    """The client may not be here; `code` tells it why."""
+
+    def __init__(self, code: CloseCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+class OrganizationConsumer(AsyncWebsocketConsumer):
+    """A socket of one organization's: `self.access` is its scope, looked at anew
+    every half minute, so that a revoked token or a lost membership ends it."""
+
+    access: Scope
+    _reauthorising: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        try:
+            self.access = await self._resolve()
+        except ScopeRefusedError as refusal:
+            await self.close(code=refusal.code)
+            return
+        self._reauthorising = asyncio.create_task(self._reauthorise())
+        await self.opened()
+
+    async def opened(self) -> None:
+        """Called once the scope is known."""
+
+    async def disconnect(self, code: int) -> None:
+        if self._reauthorising is not None:
+            self._reauthorising.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reauthorising
+
+    async def _reauthorise(self) -> None:
+        while True:
+            await asyncio.sleep(REAUTHORISE_SECONDS)
+            try:
+                self.access = await self._resolve()
+            except ScopeRefusedError as refusal:
+                await self.close(code=refusal.code)
+                return
+
+    async def _resolve(self) -> Scope:
+        headers = {k.lower(): v.decode("latin-1") for k, v in self.scope["headers"]}
+        client = self.scope.get("client")
+        return await database_sync_to_async(resolve_scope)(
+            headers,
+            requested_slug=self._requested_slug(headers),
+            user_id=_session_user_id(self.scope),
+            ip=client[0] if client and client[0] else None,
+        )
+
+    def _requested_slug(self, headers: dict[bytes, str]) -> str | None:
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        return headers.get(b"x-scope-orgid") or next(iter(query.get("org", [])), None)
+
+
+def _session_user_id(scope: Any) -> int | None:
+    user = scope.get("user")
+    return user.pk if user is not None and user.is_authenticated else None
+
+
+def resolve_scope(
+    headers: dict[bytes, str],
+    *,
+    requested_slug: str | None,
+    user_id: int | None,
+    ip: str | None,
+) -> Scope:
+    """Return the scope of a bearer token or of a session. Raises ScopeRefusedError."""
+    scheme, _, secret = headers.get(b"authorization", "").partition(" ")
+    try:
+        if scheme.lower() == "bearer":
+            scope = _scope_of_secret(secret.strip(), requested_slug, ip)
+        else:
+            scope = _scope_of_session(headers, user_id, requested_slug, ip)
+    except (NoOrganizationError, AmbiguousOrganizationError):
+        raise ScopeRefusedError(CloseCode.ORGANIZATION_UNNAMED) from None
+    except (UnknownOrganizationError, NoMembershipError):
+        raise ScopeRefusedError(CloseCode.NOT_FOUND) from None
+    if not scope.may(Permission.READ):
+        raise ScopeRefusedError(CloseCode.FORBIDDEN)
+    return scope
+
+
+def _scope_of_secret(secret: str, slug: str | None, ip: str | None) -> Scope:
+    token = find_token(secret, now=timezone.now())
+    if token is None:
+        raise ScopeRefusedError(CloseCode.UNAUTHENTICATED)
+    return scope_of_token(token, requested_slug=slug, ip=ip)
+
+
+def _scope_of_session(
+    headers: dict[bytes, str], user_id: int | None, slug: str | None, ip: str | None
+) -> Scope:
+    if user_id is None:
+        raise ScopeRefusedError(CloseCode.UNAUTHENTICATED)
+    if not is_same_origin(headers):
+        raise ScopeRefusedError(CloseCode.FORBIDDEN)
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise ScopeRefusedError(CloseCode.UNAUTHENTICATED)
+    return scope_of_user(user, slug, ip=ip)
+
+
+def is_same_origin(headers: dict[bytes, str]) -> bool:
+    """Whether the page that opened the socket is ours: a session's cookie alone does
+    not tell, as browsers send it from any page (cross-site WebSocket hijacking)."""
+    origin, host = headers.get(b"origin"), headers.get(b"host", "")
+    return origin is None or urlsplit(origin).netloc == host

@@ -1,0 +1,27 @@
+"""The web process: ingest edge, pages and REST, and the one socket."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from django.urls import path
+
+django_application = get_asgi_application()
+
+# Models may be imported only after Django is set up.
+from monitoring.consumers import LiveConsumer  # noqa: E402, I001 - see above
+from sources.ingest import IngestEdge  # noqa: E402 - see above
+
+application = ProtocolTypeRouter(
+    {
+        "http": IngestEdge(django_application),
+        "websocket": AuthMiddlewareStack(
+            URLRouter([path("ws/live", LiveConsumer.as_asgi())])
+        ),
+    }
+)

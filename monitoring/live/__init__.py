@@ -1,0 +1,132 @@
+"""Live push: one publish an event batch, replayable for clients that dropped.
+
+A batch of events is appended to a capped Redis stream and published to every web
+process in one atomic step, so that the order of the stream is the order in which
+clients see it. An event's id is `<stream id>.<index in the batch>`.
+
+Redis is only speed here: without it nothing is shown live, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+import orjson
+import redis
+from django.conf import settings
+
+from monitoring.live.encoding import line_events, sample_events
+from monitoring.telemetry import LogBatch, SampleBatch
+
+logger = logging.getLogger(__name__)
+
+# Events of one stream entry: what one filter pass and one frame of a client cost.
+ENTRY_EVENTS = 250
+# Entries kept for replay, and for how long after the last one.
+REPLAY_ENTRIES = 400
+REPLAY_SECONDS = 3600
+# A burst beyond this shows its newest part live; all of it is stored.
+BURST_LINES = 2500
+BURST_SERIES = 1000
+
+# Appends and publishes in one step. Channel and message are what
+# channels_redis.pubsub.RedisPubSubChannelLayer.group_send() would have sent.
+_PUBLISH = """
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
+                      'team', ARGV[3], 'events', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[5], cmsgpack.pack({
+    type = 'live.events', topic = ARGV[6], id = id, team = ARGV[3], events = ARGV[4]}))
+return id
+"""
+
+
+def stream_key(organization_id: int, topic: str) -> str:
+    return f"vedette:live:{organization_id}:{topic}"
+
+
+def group_name(organization_id: int, topic: str) -> str:
+    return f"live.{organization_id}.{topic}"
+
+
+def publish(
+    organization_id: int,
+    topic: str,
+    data: Mapping[str, Any],
+    *,
+    team_id: int | None = None,
+) -> None:
+    """Show one event to whoever listens now. Call it after the commit; never raises."""
+    publish_many(organization_id, topic, [data], team_id=team_id)
+
+
+def publish_many(
+    organization_id: int,
+    topic: str,
+    events: Sequence[Mapping[str, Any]],
+    *,
+    team_id: int | None = None,
+) -> None:
+    """Show events in their order. Call it after the commit; never raises.
+
+    Events of a team reach its members and the organization's admins only.
+    """
+    for start in range(0, len(events), ENTRY_EVENTS):
+        chunk = orjson.dumps(events[start : start + ENTRY_EVENTS])
+        try:
+            _publish_chunk(organization_id, topic, chunk, team_id)
+        except redis.RedisError as error:
+            logger.warning("Live push of %s is lost: %s", topic, error)
+            return
+
+
+def publish_lines(
+    organization_id: int,
+    batch: LogBatch,
+    *,
+    team_id: int | None,
+    ingested_at: datetime,
+) -> None:
+    """Show log lines on the topic `logs`; of a great burst the newest only."""
+    events = line_events(batch, ingested_at=ingested_at, newest=BURST_LINES)
+    publish_many(organization_id, "logs", events, team_id=team_id)
+
+
+def publish_samples(
+    organization_id: int, batch: SampleBatch, *, team_id: int | None
+) -> None:
+    """Show the latest sample of each series on the topic `metrics`."""
+    if np.unique(batch.series_index).size > BURST_SERIES:
+        return
+    publish_many(organization_id, "metrics", sample_events(batch), team_id=team_id)
+
+
+def _publish_chunk(
+    organization_id: int, topic: str, events: bytes, team_id: int | None
+) -> None:
+    group = group_name(organization_id, topic)
+    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
+    _script()(
+        keys=[stream_key(organization_id, topic)],
+        args=[
+            REPLAY_ENTRIES,
+            REPLAY_SECONDS,
+            "" if team_id is None else team_id,
+            events,
+            f"{prefix}__group__{group}",
+            topic,
+        ],
+    )
+
+
+@cache
+def _script() -> Any:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
+    )
+    return client.register_script(_PUBLISH)

@@ -1,0 +1,85 @@
+"""From telemetry batches to live events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitoring.labels import METRIC_NAME
+from monitoring.telemetry import FIELD_PREFIX, LEVEL_WORDS, LogBatch, SampleBatch
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def iso_times(ts_ns: pa.ChunkedArray) -> list[str]:
+    """Return RFC 3339 texts with nanoseconds, in bulk."""
+    return pc.strftime(
+        ts_ns.cast(pa.timestamp("ns", "UTC")), format="%Y-%m-%dT%H:%M:%SZ"
+    ).to_pylist()
+
+
+def line_events(
+    batch: LogBatch, *, ingested_at: datetime, newest: int
+) -> list[dict[str, Any]]:
+    """Return an event for each of the last `newest` lines of a parsed batch."""
+    table = batch.table.slice(max(0, batch.count - newest))
+    streams = [dict(labels) for labels in batch.streams]
+    sources = [labels.get("source", "") for labels in streams]
+    arrived = iso(ingested_at)
+    fields = _fields(table)
+    return [
+        {
+            "timestamp": timestamp,
+            "line": line,
+            "level": LEVEL_WORDS[level or 0],
+            "labels": streams[stream],
+            "fields": fields[row] if fields else {},
+            "source": sources[stream],
+            "ingested_at": arrived,
+        }
+        for row, (timestamp, line, level, stream) in enumerate(
+            zip(
+                iso_times(table.column("ts_ns")),
+                table.column("line").to_pylist(),
+                table.column("level").to_pylist(),
+                table.column("stream").to_pylist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+def _fields(table: pa.Table) -> list[dict[str, str]]:
+    names = [n for n in table.column_names if n.startswith(FIELD_PREFIX)]
+    if not names:
+        return []
+    rows = table.select(names).to_pylist()
+    cut = len(FIELD_PREFIX)
+    return [{n[cut:]: v for n, v in row.items() if v is not None} for row in rows]
+
+
+def sample_events(batch: SampleBatch) -> list[dict[str, Any]]:
+    """Return the latest sample of each series in the batch."""
+    order = np.lexsort((np.arange(batch.count), batch.ts_ms, batch.series_index))
+    series = batch.series_index[order]
+    last = order[np.append(series[1:] != series[:-1], True)] if batch.count else order
+    return [
+        {
+            "name": dict(batch.series[index])[METRIC_NAME],
+            "labels": {k: v for k, v in batch.series[index] if k != METRIC_NAME},
+            "value": value if np.isfinite(value) else None,
+            "timestamp": ts_ms / 1000,
+        }
+        for index, value, ts_ms in zip(
+            batch.series_index[last].tolist(),
+            batch.values[last].tolist(),
+            batch.ts_ms[last].tolist(),
+            strict=True,
+        )
+    ]
