@@ -56,9 +56,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 
 INSTALLED_APPS = [
     "daphne",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "django.contrib.postgres",
-    "django.contrib.admin",
+    "config.admin_app.OrganizationAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -153,6 +153,15 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
     }
+}
+
+UNFOLD = {
+    "SITE_TITLE": SITE_NAME,
+    "SITE_HEADER": SITE_NAME,
+    "SITE_SYMBOL": "visibility",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,  # The audit log is the history.
+    "SHOW_VIEW_ON_SITE": False,
 }
 
 # --- Workers -------------------------------------------------------------------

@@ -17,6 +17,12 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def iso_ns(ts_ns: int) -> str:
+    seconds, rest = divmod(ts_ns, 1_000_000_000)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
 def iso_times(ts_ns: pa.ChunkedArray) -> list[str]:
     """Return RFC 3339 texts with nanoseconds, in bulk."""
     return pc.strftime(

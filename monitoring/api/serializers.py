@@ -1,0 +1,76 @@
+"""Shapes of the telemetry answers: they make the OpenAPI document."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+
+class LogRecordSerializer(serializers.Serializer[dict[str, object]]):
+    timestamp = serializers.CharField(help_text="RFC 3339 with nanoseconds.")
+    line = serializers.CharField()
+    level = serializers.CharField()
+    labels = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]
+
+
+class LogPageSerializer(serializers.Serializer[dict[str, object]]):
+    results = LogRecordSerializer(many=True)
+    next = serializers.CharField(
+        allow_null=True, help_text="`cursor` of the next page."
+    )
+
+
+class CountSerializer(serializers.Serializer[dict[str, object]]):
+    count = serializers.IntegerField()
+
+
+class VolumeBucketSerializer(serializers.Serializer[dict[str, object]]):
+    start = serializers.CharField()
+    levels = serializers.DictField(child=serializers.IntegerField())
+
+
+class VolumeSerializer(serializers.Serializer[dict[str, object]]):
+    step = serializers.FloatField(help_text="Seconds.")
+    results = VolumeBucketSerializer(many=True)
+
+
+class LabelsSerializer(serializers.Serializer[dict[str, object]]):
+    labels = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField())
+    )
+
+
+class SampleSerializer(serializers.Serializer[dict[str, object]]):
+    name = serializers.CharField()
+    labels = serializers.DictField(child=serializers.CharField())
+    value = serializers.FloatField(allow_null=True, help_text="null: not a number.")
+    timestamp = serializers.CharField()
+    type = serializers.CharField()
+    unit = serializers.CharField()
+
+
+class SnapshotSerializer(serializers.Serializer[dict[str, object]]):
+    timestamp = serializers.CharField()
+    metrics = SampleSerializer(many=True)
+
+
+class SeriesHistorySerializer(serializers.Serializer[dict[str, object]]):
+    labels = serializers.DictField(child=serializers.CharField())
+    timestamps = serializers.ListField(child=serializers.FloatField())
+    avg = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    min = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    max = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    last = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class HistorySerializer(serializers.Serializer[dict[str, object]]):
+    name = serializers.CharField()
+    start = serializers.CharField()
+    end = serializers.CharField()
+    resolution = serializers.FloatField(help_text="Seconds.")
+    series = SeriesHistorySerializer(many=True)
+
+
+class LiveEventSerializer(serializers.Serializer[dict[str, object]]):
+    data = serializers.DictField()  # type: ignore[assignment]
