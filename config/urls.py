@@ -1,3 +1,40 @@
-from django.urls import URLPattern, URLResolver
+"""Every address of the web process; the ingest edge takes its own before these."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config import views
+
+api = [
+    path("", include("accounts.api.urls")),
+    path("", include("monitoring.api.urls")),
+    path("", include("alerts.api.urls")),
+    path("", include("sources.api.urls")),
+]
+
+pages = [
+    path("", include("monitoring.urls")),
+    path("", include("alerts.urls")),
+    path("", include("sources.urls")),
+]
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("api/v1/", include(api)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path(
+        "api/schema/browse/",
+        SpectacularSwaggerView.as_view(url_name="api-schema"),
+        name="api-browser",
+    ),
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("o/<slug:organization_slug>/", include(pages)),
+]
+
+handler400 = "config.views.bad_request"
+handler403 = "config.views.forbidden"
+handler404 = "config.views.not_found"
+handler500 = "config.views.server_error"

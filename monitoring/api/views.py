@@ -27,6 +27,7 @@ from monitoring.live import publish
 from monitoring.live.encoding import iso, iso_ns
 from monitoring.live.topics import CUSTOM_TOPIC
 from monitoring.services import logs, queries
+from monitoring.services.presentation import line_json, nanoseconds, snapshot
 from monitoring.telemetry import LEVEL_WORDS, Level, TooMuchDataError
 
 MAX_POINTS = 11_000
@@ -52,10 +53,6 @@ _LOG_FILTERS = [
     ),
 ]
 _LOG_PARAMETERS = {"source", "match", "start", "end", "range", "contains", "level"}
-
-
-def to_ns(at: datetime) -> int:
-    return int(at.timestamp()) * SECOND_NS + at.microsecond * 1000
 
 
 class LogsAPI(ScopedAPI):
@@ -84,7 +81,7 @@ class LogsAPI(ScopedAPI):
             page = logs.read_logs(self.scope, query)
         except logs.InvalidCursorError as error:
             raise ValidationError({"cursor": [str(error)]}) from None
-        results = [log_json(record) for record in page.records]
+        results = [line_json(record) for record in page.records]
         return Response({"results": results, "next": page.next})
 
 
@@ -147,7 +144,7 @@ class LogLabelsAPI(ScopedAPI):
         start, end = time_range(
             request.query_params, now=timezone.now(), default=timedelta(hours=1)
         )
-        found = logs.log_labels(self.scope, to_ns(start), to_ns(end))
+        found = logs.log_labels(self.scope, nanoseconds(start), nanoseconds(end))
         return Response({"labels": found})
 
 
@@ -169,9 +166,8 @@ class MetricSnapshotAPI(ScopedAPI):
         refuse_unknown(request.query_params, {"name"})
         names = [n for n in request.query_params.get("name", "").split(",") if n]
         now = timezone.now()
-        return Response(
-            {"timestamp": iso(now), "metrics": snapshot_json(self.scope, names, now)}
-        )
+        metrics = snapshot(self.scope, names=names, now=now)
+        return Response({"timestamp": iso(now), "metrics": metrics})
 
 
 class MetricHistoryAPI(ScopedAPI):
@@ -259,8 +255,8 @@ def log_query(
         wanted = (*wanted, Matcher("source", MatchOp.EQUAL, query["source"]))
     return logs.LogQuery(
         matchers=wanted,
-        start_ns=to_ns(start),
-        end_ns=to_ns(end),
+        start_ns=nanoseconds(start),
+        end_ns=nanoseconds(end),
         contains=query.get("contains", ""),
         levels=_levels(query.get("level", "")),
         limit=whole_number(query, "limit", default=100, least=1, most=MAX_LINES),
@@ -290,28 +286,3 @@ def _step_ns(text: str, query: logs.LogQuery) -> int:
             {"step": [f"At least 1s, and at most {MAX_POINTS} steps."]}
         )
     return step_ns
-
-
-def log_json(record: logs.LogRecord) -> dict[str, Any]:
-    return {
-        "timestamp": iso_ns(record.timestamp_ns),
-        "line": record.line,
-        "level": record.level.word,
-        "labels": record.labels,
-        "fields": record.fields,
-        "source": record.source,
-    }
-
-
-def snapshot_json(scope: Any, names: list[str], now: datetime) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": sample.name,
-            "labels": sample.labels,
-            "value": sample.value,
-            "timestamp": iso(sample.timestamp),
-            "type": sample.type,
-            "unit": sample.unit,
-        }
-        for sample in queries.snapshot(scope, names=names, now=now)
-    ]

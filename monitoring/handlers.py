@@ -1,0 +1,26 @@
+"""What monitoring offers on the live socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.scope import Scope
+from monitoring.live import topics
+from monitoring.services import presentation
+
+
+def register_topics() -> None:
+    topics.register("logs", _latest_lines)
+    topics.register("metrics", _latest_samples)
+
+
+def _latest_lines(scope: Scope, wanted: Mapping[str, Any]) -> Any:
+    return presentation.latest_lines(scope, wanted, now=timezone.now())
+
+
+def _latest_samples(scope: Scope, wanted: Mapping[str, Any]) -> Any:
+    names = wanted.get("names") or [wanted["name"]] if "name" in wanted else []
+    return presentation.snapshot(scope, names=names, now=timezone.now())

@@ -1,0 +1,84 @@
+"""How log lines and samples look in JSON: the same in REST, snapshots and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.scope import Scope
+from monitoring.labels import Matcher, MatchOp
+from monitoring.live.encoding import iso, iso_ns
+from monitoring.services import logs, queries
+from monitoring.telemetry import Level
+
+LATEST_LINES = 100
+
+
+def line_json(record: logs.LogRecord) -> dict[str, Any]:
+    return {
+        "timestamp": iso_ns(record.timestamp_ns),
+        "line": record.line,
+        "level": record.level.word,
+        "labels": record.labels,
+        "fields": record.fields,
+        "source": record.source,
+    }
+
+
+def sample_json(sample: queries.LatestSample) -> dict[str, Any]:
+    return {
+        "name": sample.name,
+        "labels": sample.labels,
+        "value": sample.value,
+        "timestamp": iso(sample.timestamp),
+        "type": sample.type,
+        "unit": sample.unit,
+    }
+
+
+def snapshot(
+    scope: Scope, *, names: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    return [sample_json(s) for s in queries.snapshot(scope, names=names, now=now)]
+
+
+def latest_lines(
+    scope: Scope, wanted: Mapping[str, Any], *, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the last lines of the past hour that pass a live filter, oldest first.
+
+    Raises ValueError for a level that is none.
+    """
+    matchers = [
+        Matcher(name, MatchOp.EQUAL, str(value))
+        for name, value in dict(wanted.get("labels") or {}).items()
+    ]
+    if isinstance(wanted.get("source"), str):
+        matchers.append(Matcher("source", MatchOp.EQUAL, wanted["source"]))
+    query = logs.LogQuery(
+        matchers=tuple(matchers),
+        start_ns=nanoseconds(now - timedelta(hours=1)),
+        end_ns=nanoseconds(now + timedelta(seconds=1)),
+        contains=str(wanted.get("contains") or ""),
+        levels=_levels(wanted),
+        limit=LATEST_LINES,
+        direction="backward",
+        after=None,
+    )
+    return [
+        line_json(record) for record in reversed(logs.read_logs(scope, query).records)
+    ]
+
+
+def nanoseconds(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1000
+
+
+def _levels(wanted: Mapping[str, Any]) -> frozenset[Level]:
+    if "min_level" in wanted:
+        least = Level.from_word(str(wanted["min_level"]))
+        return frozenset(level for level in Level if level >= least)
+    words = wanted.get("level") or []
+    words = [words] if isinstance(words, str) else words
+    return frozenset(Level.from_word(str(word)) for word in words) or frozenset(Level)

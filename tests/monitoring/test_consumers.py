@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+
+from accounts.models import ApiToken
+from accounts.scope import Permission
+from config.asgi import application
+from monitoring.live import publish, publish_many
+from tests.factories.accounts import make_token
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+class Client:
+    """A program on /ws/live."""
+
+    def __init__(self, token: str | None = None, *, org: str | None = None) -> None:
+        headers = [(b"host", b"testserver")]
+        if token:
+            headers.append((b"authorization", f"Bearer {token}".encode()))
+        if org:
+            headers.append((b"x-scope-orgid", org.encode()))
+        self.socket = WebsocketCommunicator(application, "/ws/live", headers)
+
+    async def open(self) -> Client:
+        assert (await self.socket.connect())[0]
+        assert (await self.receive())["type"] == "hello"
+        return self
+
+    async def receive(self) -> dict:
+        return json.loads(await self.socket.receive_from(timeout=5))
+
+    async def say(self, **message) -> None:
+        await self.socket.send_to(json.dumps(message))
+
+    async def ask(self, **message) -> dict:
+        await self.say(**message)
+        return await self.receive()
+
+    async def subscribe(self, topic: str, **options) -> None:
+        answer = await self.ask(action="subscribe", topic=topic, **options)
+        assert answer["type"] == "subscribed", answer
+
+    async def closing_code(self) -> int:
+        assert (await self.socket.connect())[0]
+        message = await self.socket.receive_output(timeout=5)
+        assert message["type"] == "websocket.close"
+        return message["code"]
+
+    async def hears_nothing(self) -> bool:
+        return await self.socket.receive_nothing(timeout=0.2)
+
+    async def close(self) -> None:
+        await self.socket.disconnect()
+
+
+@pytest.fixture
+async def token(cast):
+    return await sync_to_async(lambda: make_token(cast.acme))()
+
+
+@pytest.fixture
+async def client(token, redis_client):
+    client = await Client(token).open()
+    yield client
+    await client.close()
+
+
+async def show(organization, topic, *events, team=None):
+    await sync_to_async(publish_many)(
+        organization.pk, topic, list(events), team_id=team.pk if team else None
+    )
+
+
+async def test_a_ping_is_answered(client):
+    assert await client.ask(action="ping") == {"type": "pong"}
+
+
+async def test_a_published_event_arrives(client, cast):
+    await client.subscribe("logs")
+
+    await show(cast.acme, "logs", {"line": "hello"})
+
+    message = await client.receive()
+    assert (message["type"], message["topic"], message["data"]) == (
+        "event",
+        "logs",
+        {"line": "hello"},
+    )
+
+
+async def test_a_batch_subscription_hears_many_events_in_one_frame(client, cast):
+    await client.subscribe("logs", batch=True)
+
+    await show(cast.acme, "logs", {"line": "1"}, {"line": "2"})
+
+    message = await client.receive()
+    assert [event["data"]["line"] for event in message["events"]] == ["1", "2"]
+
+
+async def test_a_filter_keeps_the_rest_away(client, cast):
+    await client.subscribe("logs", filter={"contains": "error"})
+
+    await show(cast.acme, "logs", {"line": "fine"}, {"line": "an ERROR"})
+
+    assert (await client.receive())["data"] == {"line": "an ERROR"}
+
+
+async def test_nothing_comes_after_unsubscribing(client, cast):
+    await client.subscribe("logs")
+    await client.ask(action="unsubscribe", topic="logs")
+
+    await show(cast.acme, "logs", {"line": "hello"})
+
+    assert await client.hears_nothing()
+
+
+async def test_a_client_that_comes_back_hears_what_it_missed(client, token, cast):
+    await client.subscribe("logs")
+    await show(cast.acme, "logs", {"line": "1"}, {"line": "2"})
+    seen = (await client.receive())["id"]
+    await client.close()
+    await show(cast.acme, "logs", {"line": "3"})
+
+    returned = await Client(token).open()
+    await returned.subscribe("logs", after=seen)
+    lines = [(await returned.receive())["data"]["line"] for _ in range(2)]
+
+    assert lines == ["2", "3"]
+    assert await returned.hears_nothing()
+    await returned.close()
+
+
+async def test_events_of_the_replay_and_live_ones_come_once_in_order(
+    client, token, cast
+):
+    await show(cast.acme, "logs", *({"line": n} for n in range(300)))
+    returned = await Client(token).open()
+    await returned.subscribe("logs", after="0-0", batch=True)
+    await show(cast.acme, "logs", *({"line": n} for n in range(300, 600)))
+
+    lines: list[int] = []
+    while len(lines) < 600:
+        message = await returned.receive()
+        lines += [event["data"]["line"] for event in message["events"]]
+
+    assert lines == list(range(600))
+    await returned.close()
+
+
+async def test_another_organizations_events_are_not_heard(client, cast):
+    globex = await sync_to_async(lambda: cast.globex)()
+    await client.subscribe("logs", after="0-0")
+
+    await show(globex, "logs", {"line": "secret"})
+
+    assert await client.hears_nothing()
+
+
+async def test_another_teams_events_are_not_heard(cast, redis_client):
+    team_token = await sync_to_async(
+        lambda: make_token(cast.acme, team=cast.payments)
+    )()
+    platform = await sync_to_async(lambda: cast.platform)()
+    client = await Client(team_token).open()
+    await client.subscribe("logs", after="0-0")
+
+    await show(cast.acme, "logs", {"line": "theirs"}, team=platform)
+    await show(cast.acme, "logs", {"line": "ours"}, team=cast.payments)
+
+    assert (await client.receive())["data"] == {"line": "ours"}
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        pytest.param("{", "not_json", id="no_json"),
+        pytest.param("[]", "not_an_object", id="no_object"),
+        pytest.param('{"action": "dance"}', "unknown_action", id="unknown_action"),
+        pytest.param(
+            '{"action": "subscribe", "topic": "x"}', "unknown_topic", id="unknown_topic"
+        ),
+        pytest.param(
+            '{"action": "subscribe", "topic": "logs", "filter": 7}',
+            "invalid_filter",
+            id="filter",
+        ),
+        pytest.param(
+            '{"action": "subscribe", "topic": "logs", "after": "x"}',
+            "invalid_after",
+            id="after",
+        ),
+        pytest.param('{"x": "' + "x" * 20_000 + '"}', "too_large", id="oversized"),
+    ],
+)
+async def test_a_bad_message_is_answered_by_an_error(client, frame, code):
+    await client.socket.send_to(frame)
+
+    assert (await client.receive())["code"] == code
+
+
+async def test_a_flood_of_messages_ends_the_connection(client):
+    for _ in range(80):
+        await client.say(action="ping")
+
+    closed = None
+    while closed is None:
+        output = await client.socket.receive_output(timeout=5)
+        closed = output.get("code")
+    assert closed == 4429
+
+
+async def test_without_a_token_or_session_it_closes_with_4401(db):
+    assert await Client().closing_code() == 4401
+
+
+async def test_a_wrong_token_closes_with_4401(db):
+    assert await Client("vdt_wrong").closing_code() == 4401
+
+
+async def test_a_token_that_may_not_read_closes_with_4403(cast):
+    ingest_only = await sync_to_async(
+        lambda: make_token(cast.acme, Permission.INGEST)
+    )()
+
+    assert await Client(ingest_only).closing_code() == 4403
+
+
+async def test_another_organization_closes_with_4404(token, cast):
+    await sync_to_async(lambda: cast.globex)()
+
+    assert await Client(token, org="globex").closing_code() == 4404
+
+
+async def test_a_platform_token_must_say_which_organization(cast):
+    platform = await sync_to_async(lambda: make_token(None))()
+
+    assert await Client(platform).closing_code() == 4400
+
+
+async def test_a_revoked_token_ends_a_connection_that_is_open(
+    client, token, monkeypatch
+):
+    monkeypatch.setattr("accounts.consumers.REAUTHORISE_SECONDS", 0.05)
+    second = await Client(token).open()
+    await sync_to_async(ApiToken.objects.all().delete)()
+
+    output = await second.socket.receive_output(timeout=5)
+
+    assert output == {"type": "websocket.close", "code": 4401}
+
+
+async def test_publishing_without_redis_does_not_raise(settings, monkeypatch):
+    from monitoring import live
+
+    monkeypatch.setattr(settings, "REDIS_URL", "unix:///nonexistent/redis.sock")
+    live._script.cache_clear()
+    try:
+        await asyncio.to_thread(publish, 1, "logs", {"line": "lost"})
+    finally:
+        live._script.cache_clear()
