@@ -1,0 +1,60 @@
+"""What every test shares: PostgreSQL and Redis of this run's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+import redis
+
+from config.services import locations
+from config.services.sharing import Servers
+from tests.settings import OWN_STATE
+
+_servers = Servers(Path(os.environ[OWN_STATE]), throwaway=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the run's servers; the first test that needs them starts them."""
+    _servers.reserve()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers with the run's last process."""
+    _servers.leave()
+
+
+@pytest.fixture(scope="session")
+def embedded_servers() -> Servers:
+    """PostgreSQL and Redis, running."""
+    _servers.join()
+    return _servers
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    embedded_servers: Servers, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Start the servers before pytest-django creates its database."""
+
+
+@pytest.fixture
+def redis_client(embedded_servers: Servers):
+    """The run's Redis, emptied before the test.
+
+    Workers of pytest-xdist share it, so a test relies on its own keys only.
+    """
+    socket = locations.redis_socket(Path(os.environ[OWN_STATE]))
+    with contextlib.closing(redis.Redis(unix_socket_path=str(socket))) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def cast():
+    """The people and organizations of the stories: see tests/factories/accounts.py."""
+    from tests.factories.accounts import Cast
+
+    return Cast()

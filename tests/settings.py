@@ -1,0 +1,33 @@
+"""The settings of a test run: the product's, on servers of the run's own.
+
+This module is the first of ours that pytest imports. The processes of a run
+(pytest-xdist's workers, commands that tests start) inherit the environment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+OWN_STATE = "VEDETTE_TEST_VAR_DIR"
+
+if OWN_STATE not in os.environ:
+    # Short, for the sockets; open, for the system user who runs PostgreSQL.
+    directory = Path(tempfile.mkdtemp(prefix="vedette-test-", dir="/tmp"))  # noqa: S108
+    directory.chmod(0o755)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    os.environ[OWN_STATE] = str(directory)
+    # Nothing of the developer's installation reaches a test.
+    for name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "FILE_SOURCE_ROOTS"):
+        os.environ[name] = ""
+    os.environ["FILE_SOURCE_ROOTS"] = f"{directory / 'demo'}:/tmp"
+    os.environ["VAR_DIR"] = str(directory)
+    os.environ["SECRET_KEY"] = "only-for-tests"
+
+from config.settings import *  # noqa: E402, F403
+
+# The tests' passwords are not worth a slow hash.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
