@@ -21,8 +21,11 @@ CREATE TABLE monitoring_sampleblock (
     PRIMARY KEY (day, id)
 ) PARTITION BY RANGE (day);
 ALTER TABLE monitoring_sampleblock ALTER COLUMN payload SET STORAGE EXTERNAL;
-CREATE INDEX monitoring_sampleblock_read
-    ON monitoring_sampleblock (organization_id, level, max_ts, min_ts);
+-- Mixed blocks are found by time; from level 1 a block has one metric.
+CREATE INDEX monitoring_sampleblock_mixed
+    ON monitoring_sampleblock (organization_id, max_ts) WHERE level = 0;
+CREATE INDEX monitoring_sampleblock_metric
+    ON monitoring_sampleblock (organization_id, (metrics[1]), max_ts) WHERE level > 0;
 
 CREATE TABLE monitoring_logblock (
     day date NOT NULL,
@@ -41,8 +44,11 @@ CREATE TABLE monitoring_logblock (
 ) PARTITION BY RANGE (day);
 ALTER TABLE monitoring_logblock ALTER COLUMN payload SET STORAGE EXTERNAL;
 ALTER TABLE monitoring_logblock ALTER COLUMN token_filter SET STORAGE EXTERNAL;
-CREATE INDEX monitoring_logblock_read
-    ON monitoring_logblock (organization_id, max_ts, min_ts);
+-- Backward reads walk along max_ts, forward reads along min_ts.
+CREATE INDEX monitoring_logblock_backward
+    ON monitoring_logblock (organization_id, max_ts);
+CREATE INDEX monitoring_logblock_forward
+    ON monitoring_logblock (organization_id, min_ts);
 CREATE INDEX monitoring_logblock_stream
     ON monitoring_logblock (stream_id, max_ts, min_ts);
 """

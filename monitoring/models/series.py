@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 from monitoring.telemetry import MetricType
@@ -48,6 +49,9 @@ class Series(OrganizationModel):
     labels = models.JSONField()
     fingerprint = models.BigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
+    last_seen = models.DateTimeField(
+        default=timezone.now, help_text="Last time of use, to within seven hours."
+    )
 
     objects = ScopedManager.from_queryset(SeriesQuerySet)()
 

@@ -1,0 +1,135 @@
+"""The one way in: batches of lines and samples become blocks.
+
+Called inside the caller's transaction; everything here is in bulk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from django.conf import settings
+
+from accounts.models import Organization
+from accounts.scope import Scope
+from monitoring.store import logs, registry, samples
+from monitoring.store.blocks import Samples
+from monitoring.store.registry import LimitExceededError, Owner
+from monitoring.telemetry import LogBatch, SampleBatch
+
+__all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples"]
+
+# How far ahead of ours a sender's clock may be.
+MAX_AHEAD = timedelta(hours=1)
+
+TOO_OLD = "older_than_retention"
+TOO_NEW = "too_far_in_the_future"
+
+
+@dataclass(frozen=True, slots=True)
+class AppendOutcome:
+    """How many records were stored, and how many were not, by reason."""
+
+    stored: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
+def append_logs(
+    scope: Scope, batch: LogBatch, *, team_id: int | None, now: datetime
+) -> AppendOutcome:
+    """Store parsed lines: neither `ts_ns` nor `level` is null.
+
+    No line is refused for its time: one older than retention or too far in the future
+    is stored under the time of its arrival. Raises LimitExceededError, and then
+    nothing is written.
+    """
+    if batch.count == 0:
+        return AppendOutcome(0)
+    owner = Owner(scope.organization_id, team_id)
+    index = batch.table.column("stream").to_numpy()
+    used = np.unique(index)
+    ids = registry.resolve_streams(
+        owner,
+        [batch.streams[i] for i in used],
+        limit=_limits(scope).max_streams,
+        now=now,
+    )
+    logs.append_logs(
+        scope.organization_id,
+        np.array(ids, np.int64)[np.searchsorted(used, index)],
+        _plausible(batch.table.column("ts_ns").to_numpy(), now),
+        batch.table.column("level").to_numpy(),
+        batch.table.drop_columns(["stream", "ts_ns", "level"]),
+        now=now,
+    )
+    return AppendOutcome(batch.count)
+
+
+def _plausible(ts_ns: npt.NDArray[np.int64], now: datetime) -> npt.NDArray[np.int64]:
+    """Replace times outside what is kept by the time of arrival."""
+    oldest = now - timedelta(days=settings.LOG_RETENTION_DAYS)
+    odd = (ts_ns < _ns(oldest)) | (ts_ns > _ns(now + MAX_AHEAD))
+    return np.where(odd, _ns(now), ts_ns) if odd.any() else ts_ns
+
+
+def _ns(moment: datetime) -> int:
+    # Whole microseconds, because a float of seconds has not the digits.
+    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
+
+
+def append_samples(
+    scope: Scope, batch: SampleBatch, *, team_id: int | None, now: datetime
+) -> AppendOutcome:
+    """Store samples, except those with a time outside what is kept.
+
+    Raises LimitExceededError when the batch brings more new series than the
+    organization may have; then nothing is written.
+    """
+    kept, rejected = _within_retention(batch.ts_ms, now)
+    owner = Owner(scope.organization_id, team_id)
+    registry.describe_metrics(owner, batch.metadata, now=now)
+    if not kept.any():
+        return AppendOutcome(0, rejected)
+    index = batch.series_index[kept]
+    used = np.unique(index)
+    ids = np.array(
+        registry.resolve_series(
+            owner,
+            [batch.series[i] for i in used],
+            limit=_limits(scope).max_series,
+            now=now,
+        ),
+        np.int64,
+    )[np.searchsorted(used, index)]
+    samples.append_samples(
+        scope.organization_id,
+        ids[:, 1],
+        Samples(
+            np.ascontiguousarray(ids[:, 0]),
+            batch.ts_ms[kept].astype(np.int64, copy=False),
+            batch.values[kept],
+        ),
+        now=now,
+    )
+    return AppendOutcome(len(index), rejected)
+
+
+def _within_retention(
+    ts_ms: npt.NDArray[np.int64], now: datetime
+) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+    now_ms = _ns(now) // 10**6
+    old = ts_ms < now_ms - settings.METRIC_RETENTION_DAYS * samples.DAY_MS
+    new = ts_ms > now_ms + int(MAX_AHEAD.total_seconds() * 1000)
+    counts = {TOO_OLD: np.count_nonzero(old), TOO_NEW: np.count_nonzero(new)}
+    rejected = {reason: int(count) for reason, count in counts.items() if count}
+    return ~(old | new), rejected
+
+
+def _limits(scope: Scope) -> Any:
+    return Organization.objects.only("max_series", "max_streams").get(
+        pk=scope.organization_id
+    )

@@ -1,0 +1,231 @@
+"""Reading samples: for query engines, rules and dashboards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from accounts.scope import Scope
+from monitoring.labels import METRIC_NAME, Labels, Matcher, MatchOp
+from monitoring.models import Metric
+from monitoring.services.selection import matching_series
+from monitoring.store import samples
+from monitoring.telemetry import (
+    STALE_NAN_BITS,
+    MetricType,
+    Querier,
+    SeriesData,
+    TooMuchDataError,
+)
+
+# How old the latest sample of a snapshot may be: Prometheus's look-back.
+LOOKBACK = timedelta(minutes=5)
+
+MAX_STEPS = 11_000
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# From so many metrics on, blocks are not narrowed by metric.
+MANY_METRICS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _ScopedQuerier:
+    scope: Scope
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+    ) -> SeriesData:
+        found = matching_series(self.scope, matchers)
+        metrics = sorted({metric_id for _id, metric_id, _labels in found})
+        ids = np.array([pk for pk, _metric, _labels in found], np.int64)
+        run = samples.read_samples(
+            self.scope.organization_id,
+            ids,
+            metrics if len(metrics) < MANY_METRICS else None,
+            start_ms,
+            end_ms,
+        )
+        if len(run) == 0:
+            return SeriesData.empty()
+        starts = np.flatnonzero(np.diff(run.series, prepend=-1))
+        place = np.searchsorted(ids, run.series[starts])
+        return SeriesData(
+            labels=[found[index][2] for index in place],
+            offsets=np.append(starts, len(run)).astype(np.int64),
+            ts_ms=run.ts_ms,
+            values=run.values,
+        )
+
+
+def querier(scope: Scope) -> Querier:
+    """Return a reader of the samples that the scope sees."""
+    return _ScopedQuerier(scope)
+
+
+@dataclass(frozen=True, slots=True)
+class LatestSample:
+    name: str
+    labels: dict[str, str]
+    value: float
+    timestamp: datetime
+    type: MetricType
+    unit: str
+
+
+def snapshot(
+    scope: Scope, *, names: Sequence[str] = (), now: datetime
+) -> list[LatestSample]:
+    """Return the latest value of every series, at most five minutes old.
+
+    A series that has ended is left out. Sorted by name and labels.
+    """
+    end_ms = _ms(now)
+    data = querier(scope).select(
+        _named(names), end_ms - int(LOOKBACK.total_seconds() * 1000) + 1, end_ms
+    )
+    if not data.labels:
+        return []
+    last = data.offsets[1:] - 1
+    alive = ~is_stale(data.values[last])
+    described = _metadata(scope, {dict(labels)[METRIC_NAME] for labels in data.labels})
+    latest = zip(
+        data.labels,
+        data.ts_ms[last].tolist(),
+        data.values[last].tolist(),
+        alive.tolist(),
+        strict=True,
+    )
+    found = [
+        _latest(labels, ts_ms, value, described)
+        for labels, ts_ms, value, is_alive in latest
+        if is_alive
+    ]
+    return sorted(found, key=lambda s: (s.name, sorted(s.labels.items())))
+
+
+def is_stale(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return where a value is the marker of a series that has ended."""
+    stale: npt.NDArray[np.bool_] = values.view(np.uint64) == np.uint64(STALE_NAN_BITS)
+    return stale
+
+
+def _named(names: Sequence[str]) -> list[Matcher]:
+    if not names:
+        return [Matcher(METRIC_NAME, MatchOp.NOT_EQUAL, "")]
+    if len(names) == 1:
+        return [Matcher(METRIC_NAME, MatchOp.EQUAL, names[0])]
+    return [Matcher(METRIC_NAME, MatchOp.REGEX, "|".join(map(re.escape, names)))]
+
+
+def _metadata(scope: Scope, names: set[str]) -> dict[str, tuple[MetricType, str]]:
+    rows = Metric.objects.visible_to(scope).filter(name__in=names)
+    described = rows.values_list("name", "type", "unit")
+    return {name: (MetricType(kind), unit) for name, kind, unit in described}
+
+
+def _latest(
+    labels: Labels,
+    ts_ms: int,
+    value: float,
+    described: dict[str, tuple[MetricType, str]],
+) -> LatestSample:
+    others = dict(labels)
+    name = others.pop(METRIC_NAME)
+    kind, unit = described[name]
+    moment = EPOCH + timedelta(milliseconds=ts_ms)
+    return LatestSample(name, others, value, moment, kind, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHistory:
+    """One series in buckets; bucket i covers [start + i*step, start + (i+1)*step).
+
+    A bucket without a number has None in the four lists and 0 in `count`.
+    """
+
+    labels: dict[str, str]
+    avg: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+    last: list[float | None]
+    count: list[int]
+
+
+def history(
+    scope: Scope,
+    *,
+    name: str,
+    matchers: Sequence[Matcher] = (),
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+) -> list[SeriesHistory]:
+    """Return what the series of one metric did between start and end (exclusive).
+
+    Raises TooMuchDataError for more than 11,000 steps.
+    """
+    start_ms, end_ms, step_ms = (
+        _ms(start),
+        _ms(end),
+        int(step / timedelta(milliseconds=1)),
+    )
+    buckets = -(-(end_ms - start_ms) // step_ms) if step_ms > 0 else MAX_STEPS + 1
+    if buckets > MAX_STEPS:
+        raise TooMuchDataError(f"Ask for at most {MAX_STEPS} steps.")
+    named = Matcher(METRIC_NAME, MatchOp.EQUAL, name)
+    data = querier(scope).select([named, *matchers], start_ms, end_ms - 1)
+    return [
+        _history(labels, *_samples_of(data, index, start_ms, step_ms), buckets)
+        for index, labels in enumerate(data.labels)
+    ]
+
+
+def _samples_of(
+    data: SeriesData, index: int, start_ms: int, step_ms: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the bucket and value of each sample that is a number."""
+    of_series = slice(data.offsets[index], data.offsets[index + 1])
+    values = data.values[of_series]
+    known = ~np.isnan(values)
+    return (data.ts_ms[of_series][known] - start_ms) // step_ms, values[known]
+
+
+def _history(
+    labels: Labels,
+    bucket: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    buckets: int,
+) -> SeriesHistory:
+    starts = np.flatnonzero(np.diff(bucket, prepend=-1))
+    ends = np.append(starts, len(bucket))[1:]
+    filled = bucket[starts]
+    count = np.zeros(buckets, np.int64)
+    count[filled] = ends - starts
+
+    def spread(column: npt.NDArray[np.float64]) -> list[float | None]:
+        buckets_of_it: list[float | None] = [None] * buckets
+        for index, value in zip(filled.tolist(), column.tolist(), strict=True):
+            buckets_of_it[index] = value
+        return buckets_of_it
+
+    def reduced(ufunc: np.ufunc) -> npt.NDArray[np.float64]:
+        return ufunc.reduceat(values, starts) if len(starts) else values
+
+    return SeriesHistory(
+        labels={n: v for n, v in labels if n != METRIC_NAME},
+        avg=spread(reduced(np.add) / count[filled]),
+        min=spread(reduced(np.minimum)),
+        max=spread(reduced(np.maximum)),
+        last=spread(values[ends - 1]),
+        count=count.tolist(),
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000

@@ -1,0 +1,235 @@
+"""Blocks as bytes: what stands in a payload column, and how runs are merged. Pure.
+
+A payload is an Arrow IPC stream compressed with zstd; times and ids are stored as
+differences (docs/decisions/0001-block-format.md has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from monitoring.telemetry import FIELD_PREFIX, LEVEL_WORDS
+
+Int64s = npt.NDArray[np.int64]
+
+_ZSTD = pa.ipc.IpcWriteOptions(compression="zstd")
+# Sort keys are joined into one integer as long as they fit.
+_KEY_BITS = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Three columns of equal length; `series` holds ids."""
+
+    series: Int64s
+    ts_ms: Int64s
+    values: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ts_ms)
+
+    def take(self, chosen: npt.NDArray[Any] | slice) -> Samples:
+        return Samples(self.series[chosen], self.ts_ms[chosen], self.values[chosen])
+
+    @classmethod
+    def join(cls, runs: Sequence[Samples]) -> Samples:
+        if not runs:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        return cls(
+            np.concatenate([run.series for run in runs]),
+            np.concatenate([run.ts_ms for run in runs]),
+            np.concatenate([run.values for run in runs]),
+        )
+
+
+def encode_samples(samples: Samples) -> bytes:
+    """Return a payload; values keep every bit, also those of the stale NaN."""
+    return _encode(
+        {
+            "series": pa.array(_differences(samples.series)),
+            "ts_ms": pa.array(_differences(samples.ts_ms)),
+            "value": pa.array(samples.values),
+        }
+    )
+
+
+def decode_samples(payload: bytes) -> Samples:
+    table = _decode(payload)
+    return Samples(
+        np.cumsum(_numbers(table, "series")),
+        np.cumsum(_numbers(table, "ts_ms")),
+        _numbers(table, "value"),
+    )
+
+
+def merge_samples(runs: Sequence[Samples]) -> Samples:
+    """Return one run sorted by series and time, where the last of doubles has won.
+
+    Runs come in the order in which they were appended.
+    """
+    joined = Samples.join(runs)
+    if len(joined) < 2:  # noqa: PLR2004 - nothing to sort
+        return joined
+    ordered = joined.take(_order(joined.series, joined.ts_ms))
+    last = np.ones(len(ordered), np.bool_)
+    last[:-1] = (np.diff(ordered.series) != 0) | (np.diff(ordered.ts_ms) != 0)
+    return ordered if last.all() else ordered.take(last)
+
+
+def _order(major: Int64s, minor: Int64s) -> npt.NDArray[np.intp]:
+    """Return the stable order by both keys; fast where runs are sorted already."""
+    low = int(minor.min())
+    bits = (int(minor.max()) - low).bit_length()
+    base = int(major.min())
+    if bits + (int(major.max()) - base).bit_length() > _KEY_BITS:
+        return np.lexsort((minor, major))
+    key = ((major - base) << bits) | (minor - low)
+    return np.argsort(key, kind="stable")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """Lines of one stream, sorted by time and then by order of arrival.
+
+    `origin` and `row` are a line's place in the block it was appended with. They never
+    change, so that a reader can always say how far it has come. `text` has the
+    column "line" and the columns "field.<name>".
+    """
+
+    ts_ns: Int64s
+    levels: npt.NDArray[np.int8]
+    origin: Int64s
+    row: Int64s
+    text: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.ts_ns)
+
+    def slice(self, start: int, end: int) -> LogLines:
+        return LogLines(
+            self.ts_ns[start:end],
+            self.levels[start:end],
+            self.origin[start:end],
+            self.row[start:end],
+            self.text.slice(start, end - start),
+        )
+
+    @property
+    def level_counts(self) -> list[int]:
+        counts = np.bincount(self.levels, minlength=len(LEVEL_WORDS))
+        return [int(count) for count in counts]
+
+    @property
+    def raw(self) -> memoryview:
+        """The bytes of all lines, one behind the other."""
+        return raw_lines(self.text.column("line"))
+
+
+def raw_lines(column: pa.ChunkedArray) -> memoryview:
+    """Return the bytes of a large_string column, without copying a single chunk."""
+    lines = column.combine_chunks()
+    if isinstance(lines, pa.ChunkedArray):  # An empty column has no chunk.
+        lines = pa.concat_arrays(lines.chunks) if lines.num_chunks else pa.array([""])
+    if len(lines) == 0 or lines.buffers()[2] is None:
+        return memoryview(b"")
+    bounds = offsets(lines)
+    return memoryview(lines.buffers()[2])[int(bounds[0]) : int(bounds[-1])]
+
+
+def offsets(lines: pa.Array) -> Int64s:
+    """Return where each line of a large_string array begins, and the last one ends."""
+    every = np.frombuffer(lines.buffers()[1], np.int64)
+    return every[lines.offset : lines.offset + len(lines) + 1]
+
+
+def encode_logs(lines: LogLines, *, keep_origin: bool) -> bytes:
+    """Return a payload; fields that no line has are left out.
+
+    A block that is as it was appended needs no origins: its own id says them.
+    """
+    columns = {
+        "ts_ns": pa.array(_differences(lines.ts_ns)),
+        "level": pa.array(lines.levels),
+    }
+    if keep_origin:
+        columns["origin"] = pa.array(_differences(lines.origin))
+        columns["row"] = pa.array(_differences(lines.row))
+    for name in lines.text.column_names:
+        column = lines.text.column(name)
+        if name == "line" or column.null_count < len(column):
+            columns[name] = column.combine_chunks()
+    return _encode(columns)
+
+
+def decode_logs(
+    payload: bytes, block_id: int, *, text: Sequence[str] | None
+) -> LogLines:
+    """Return the block's lines with only the named text columns; None means all."""
+    wanted = None if text is None else {"ts_ns", "level", "origin", "row", *text}
+    table = _decode(payload, wanted)
+    count = table.num_rows
+    if "origin" in table.column_names:
+        origin = np.cumsum(_numbers(table, "origin"))
+        row = np.cumsum(_numbers(table, "row"))
+    else:
+        origin = np.full(count, block_id, np.int64)
+        row = np.arange(count, dtype=np.int64)
+    names = table.column_names
+    kept = [n for n in names if n == "line" or n.startswith(FIELD_PREFIX)]
+    return LogLines(
+        np.cumsum(_numbers(table, "ts_ns")),
+        _numbers(table, "level"),
+        origin,
+        row,
+        table.select(kept),
+    )
+
+
+def merge_logs(runs: Sequence[LogLines]) -> LogLines:
+    """Return one run of one stream's lines, sorted by time, then by arrival."""
+    ts_ns = np.concatenate([run.ts_ns for run in runs])
+    origin = np.concatenate([run.origin for run in runs])
+    row = np.concatenate([run.row for run in runs])
+    order = np.lexsort((row, origin, ts_ns))
+    text = pa.concat_tables([run.text for run in runs], promote_options="default")
+    return LogLines(
+        ts_ns[order],
+        np.concatenate([run.levels for run in runs])[order],
+        origin[order],
+        row[order],
+        text.combine_chunks().take(pa.array(order)),
+    )
+
+
+def _differences(column: Int64s) -> Int64s:
+    return np.diff(column, prepend=np.int64(0))
+
+
+def _numbers(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    column: npt.NDArray[Any] = table.column(name).to_numpy()
+    return column
+
+
+def _encode(columns: dict[str, pa.Array]) -> bytes:
+    batch = pa.record_batch(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=_ZSTD) as writer:
+        writer.write_batch(batch)
+    payload: bytes = sink.getvalue().to_pybytes()
+    return payload
+
+
+def _decode(payload: bytes, wanted: set[str] | None = None) -> pa.Table:
+    buffer = pa.py_buffer(payload)
+    if wanted is None:
+        return pa.ipc.open_stream(buffer).read_all()
+    names = pa.ipc.open_stream(buffer).schema.names
+    chosen = [index for index, name in enumerate(names) if name in wanted]
+    options = pa.ipc.IpcReadOptions(included_fields=chosen)
+    return pa.ipc.open_stream(buffer, options=options).read_all()

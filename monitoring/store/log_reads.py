@@ -1,0 +1,195 @@
+"""Pages, counts and volumes of log lines, out of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from monitoring.store.blocks import Int64s, LogLines, decode_logs
+from monitoring.store.logs import (
+    LogScan,
+    StoredBlock,
+    blocks_in_order,
+    blocks_to_count,
+    wanted_rows,
+)
+from monitoring.telemetry import LEVEL_WORDS
+
+
+class Position(NamedTuple):
+    """The place of a line in the one order of all lines; it never changes.
+
+    `origin` and `row` say where in which block a line was appended: equal times are
+    told apart whatever compaction does with the blocks.
+    """
+
+    ts_ns: int
+    stream_id: int
+    origin: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLine:
+    position: Position
+    level: int
+    line: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    position: Position
+    block: StoredBlock
+    index: int
+
+
+def read_logs(
+    scan: LogScan, *, newest_first: bool, after: Position | None, limit: int
+) -> list[FoundLine]:
+    """Return the first `limit` wanted lines behind `after`, in the asked order."""
+    best: list[_Hit] = []
+    for fetched in blocks_in_order(scan, newest_first=newest_first):
+        for block in fetched:
+            best += _hits(
+                block, scan, newest_first=newest_first, after=after, limit=limit
+            )
+        best.sort(key=lambda hit: hit.position, reverse=newest_first)
+        del best[limit:]
+        if len(best) == limit and _is_final(
+            best[-1], fetched[-1], newest_first=newest_first
+        ):
+            break
+    return _materialize(best)
+
+
+def _is_final(worst: _Hit, last: StoredBlock, *, newest_first: bool) -> bool:
+    """Whether no block behind the last one fetched can have a better line."""
+    if newest_first:
+        return worst.position.ts_ns > last.max_ts
+    return worst.position.ts_ns < last.min_ts
+
+
+def _hits(
+    block: StoredBlock,
+    scan: LogScan,
+    *,
+    newest_first: bool,
+    after: Position | None,
+    limit: int,
+) -> list[_Hit]:
+    lines = _decode(block, scan.text)
+    chosen = wanted_rows(lines, scan)
+    if after is not None:
+        chosen = chosen[
+            _is_behind(lines, chosen, block, after, newest_first=newest_first)
+        ]
+    chosen = chosen[-limit:] if newest_first else chosen[:limit]
+    columns = (lines.ts_ns[chosen], lines.origin[chosen], lines.row[chosen], chosen)
+    return [
+        _Hit(Position(ts_ns, block.stream_id, origin, row), block, index)
+        for ts_ns, origin, row, index in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def _is_behind(
+    lines: LogLines,
+    chosen: npt.NDArray[np.intp],
+    block: StoredBlock,
+    after: Position,
+    *,
+    newest_first: bool,
+) -> npt.NDArray[np.bool_]:
+    """Compare positions column by column, in bulk."""
+    sign = -1 if newest_first else 1
+    columns: tuple[tuple[Int64s | int, int], ...] = (
+        (lines.row[chosen], after.row),
+        (lines.origin[chosen], after.origin),
+        (block.stream_id, after.stream_id),
+        (lines.ts_ns[chosen], after.ts_ns),
+    )
+    behind = np.zeros(len(chosen), np.bool_)
+    for column, mark in columns:
+        difference = np.sign(np.subtract(column, mark)) * sign
+        behind = (difference > 0) | ((difference == 0) & behind)
+    return behind
+
+
+def _materialize(hits: list[_Hit]) -> list[FoundLine]:
+    by_block: dict[int, list[_Hit]] = {}
+    for hit in hits:
+        by_block.setdefault(hit.block.id, []).append(hit)
+    found: dict[Position, FoundLine] = {}
+    for of_block in by_block.values():
+        lines = _decode(of_block[0].block, None)
+        text = lines.text.take(pa.array([hit.index for hit in of_block])).to_pylist()
+        for hit, columns in zip(of_block, text, strict=True):
+            level = int(lines.levels[hit.index])
+            found[hit.position] = _found_line(hit.position, level, columns)
+    return [found[hit.position] for hit in hits]
+
+
+def _found_line(
+    position: Position, level: int, columns: dict[str, str | None]
+) -> FoundLine:
+    line = columns.pop("line") or ""
+    fields = {
+        name.removeprefix("field."): value
+        for name, value in columns.items()
+        if value is not None
+    }
+    return FoundLine(position, level, line, fields)
+
+
+def _decode(block: StoredBlock, text: list[str] | None) -> LogLines:
+    if block.payload is None:
+        raise ValueError(f"log block {block.id} was read without its payload")
+    return decode_logs(block.payload, block.id, text=text)
+
+
+def count_logs(scan: LogScan) -> int:
+    """Return the exact number of wanted lines."""
+    total = 0
+    for block in blocks_to_count(scan):
+        if block.payload is None:
+            total += sum(block.level_counts[level] for level in scan.levels)
+        else:
+            total += len(wanted_rows(_decode(block, scan.text), scan))
+    return total
+
+
+def log_volume(scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
+    """Return the number of wanted lines by bucket and level.
+
+    Buckets of `step_ns` begin at `scan.start_ns`; the last may be cut off.
+    """
+    buckets = max(-(-(scan.end_ns - scan.start_ns) // step_ns), 0)
+    volume = np.zeros((buckets, len(LEVEL_WORDS)), np.int64)
+    wanted = np.array([level in scan.levels for level in range(len(LEVEL_WORDS))])
+    for block in blocks_to_count(scan, step_ns):
+        if block.payload is None:
+            bucket = (block.min_ts - scan.start_ns) // step_ns
+            volume[bucket] += np.where(wanted, block.level_counts, 0)
+        else:
+            for bucket, level, count in _tally(block, scan, step_ns):
+                volume[bucket, level] += count
+    return volume
+
+
+def _tally(
+    block: StoredBlock, scan: LogScan, step_ns: int
+) -> Iterator[tuple[int, int, int]]:
+    lines = _decode(block, scan.text)
+    chosen = wanted_rows(lines, scan)
+    bucket = (lines.ts_ns[chosen] - scan.start_ns) // step_ns
+    key = bucket * len(LEVEL_WORDS) + lines.levels[chosen]
+    keys, counts = np.unique(key, return_counts=True)
+    for one, count in zip(keys.tolist(), counts.tolist(), strict=True):
+        yield one // len(LEVEL_WORDS), one % len(LEVEL_WORDS), count

@@ -1,0 +1,245 @@
+"""Log blocks in PostgreSQL: written per stream, drain and day; searched block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from monitoring.store import blocks, partitions, tokens
+from monitoring.store.blocks import Int64s, LogLines
+from monitoring.store.connection import Row, copy_in, fetch, stream
+from monitoring.store.samples import DAY_MS, day_of_ms
+from monitoring.telemetry import LEVEL_WORDS, Level
+
+NS_IN_MS = 1_000_000
+DAY_NS = DAY_MS * NS_IN_MS
+
+# Blocks fetched at once: first few, for a page is often full soon.
+FIRST_FETCH, LARGEST_FETCH = 2, 64
+
+ALL_LEVELS = frozenset(Level)
+
+COLUMNS = {
+    "day": "date",
+    "organization_id": "int8",
+    "stream_id": "int8",
+    "level": "int2",
+    "min_ts": "int8",
+    "max_ts": "int8",
+    "count": "int4",
+    "size": "int4",
+    "level_counts": "int4[]",
+    "token_filter": "bytea",
+    "payload": "bytea",
+}
+
+_OF_INTEREST = """
+  organization_id = %s AND day BETWEEN %s AND %s AND max_ts >= %s AND min_ts < %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogScan:
+    """Which lines are wanted: start <= ts < end, in nanoseconds since the epoch.
+
+    `streams` holds ids; None stands for all of the organization.
+    """
+
+    organization_id: int
+    start_ns: int
+    end_ns: int
+    streams: Sequence[int] | None = None
+    contains: str = ""
+    levels: frozenset[Level] = ALL_LEVELS
+
+    @property
+    def any_level(self) -> bool:
+        return len(self.levels) == len(Level)
+
+    @property
+    def text(self) -> list[str]:
+        """The text columns that must be decoded to decide about a line."""
+        return ["line"] if self.contains else []
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A log block as found; `payload` is None where the reader asked for none."""
+
+    id: int
+    stream_id: int
+    min_ts: int
+    max_ts: int
+    level_counts: Sequence[int]
+    payload: bytes | None
+
+
+def append_logs(
+    organization_id: int,
+    streams: Int64s,
+    ts_ns: Int64s,
+    levels: npt.NDArray[np.int8],
+    text: pa.Table,
+    *,
+    now: datetime,
+) -> None:
+    """Write one block per stream and day; the columns hold a value for each line."""
+    days = ts_ns // DAY_NS
+    order = np.lexsort((ts_ns, days, streams))
+    if not np.array_equal(order, np.arange(len(order))):
+        streams, days, ts_ns = streams[order], days[order], ts_ns[order]
+        levels, text = levels[order], text.take(pa.array(order))
+    text = text.combine_chunks()
+    partitions.ensure({_day_of(int(day) * DAY_NS) for day in np.unique(days)}, now=now)
+    changes = np.flatnonzero((np.diff(streams) != 0) | (np.diff(days) != 0)) + 1
+    bounds = [0, *changes.tolist(), len(streams)]
+    every = LogLines(ts_ns, levels, ts_ns, ts_ns, text)  # No origin is stored yet.
+    insert_blocks(
+        [
+            block_row(organization_id, int(streams[start]), 0, every.slice(start, end))
+            for start, end in pairwise(bounds)
+        ]
+    )
+
+
+def _day_of(ts_ns: int) -> date:
+    return day_of_ms(ts_ns // NS_IN_MS)
+
+
+def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines) -> Row:
+    raw = lines.raw
+    first, last = int(lines.ts_ns[0]), int(lines.ts_ns[-1])
+    return (
+        _day_of(first),
+        organization_id,
+        stream_id,
+        level,
+        first,
+        last,
+        len(lines),
+        len(raw),
+        lines.level_counts,
+        tokens.build_filter(raw),
+        blocks.encode_logs(lines, keep_origin=level > 0),
+    )
+
+
+def insert_blocks(rows: Sequence[Row]) -> None:
+    copy_in(partitions.LOGS, COLUMNS, rows)
+
+
+def blocks_in_order(
+    scan: LogScan, *, newest_first: bool
+) -> Iterator[list[StoredBlock]]:
+    """Yield the blocks that may have wanted lines, by their newest or oldest line.
+
+    One snapshot of the table; payloads are read as the iteration goes on, so that a
+    reader who stops early has touched little.
+    """
+    order = "max_ts DESC" if newest_first else "min_ts"
+    where, parameters = _conditions(scan)
+    query = (
+        "SELECT id, stream_id, min_ts, max_ts, level_counts, payload"  # noqa: S608 - constants
+        f" FROM monitoring_logblock WHERE {where} ORDER BY {order}"
+    )
+    with stream(query, parameters) as cursor:
+        size = FIRST_FETCH
+        while rows := cursor.fetchmany(size):
+            yield [StoredBlock(*row) for row in rows]
+            size = min(size * 2, LARGEST_FETCH)
+
+
+def blocks_to_count(scan: LogScan, step_ns: int | None = None) -> Iterator[StoredBlock]:
+    """Yield all blocks in question, with a payload only where it must be looked into.
+
+    That is where the search is for text, where a block crosses a border of the range,
+    or, with a step, one of the buckets that begin at `scan.start_ns`.
+    """
+    whole, more = "min_ts >= %s AND max_ts < %s", [scan.start_ns, scan.end_ns]
+    if step_ns is not None:
+        whole += " AND (min_ts - %s) / %s = (max_ts - %s) / %s"
+        more += [scan.start_ns, step_ns, scan.start_ns, step_ns]
+    if scan.contains:
+        whole, more = "false", []
+    where, parameters = _conditions(scan)
+    query = (
+        "SELECT id, stream_id, min_ts, max_ts, level_counts,"  # noqa: S608 - constants
+        f" CASE WHEN {whole} THEN NULL ELSE payload END"
+        f" FROM monitoring_logblock WHERE {where}"
+    )
+    with stream(query, [*more, *parameters]) as cursor:
+        while rows := cursor.fetchmany(LARGEST_FETCH):
+            for row in rows:
+                yield StoredBlock(*row)
+
+
+def streams_with_lines(organization_id: int, start_ns: int, end_ns: int) -> list[int]:
+    """Return the ids of streams that have a block in the range."""
+    scan = LogScan(organization_id, start_ns, end_ns)
+    where, parameters = _conditions(scan)
+    rows = fetch(
+        f"SELECT DISTINCT stream_id FROM monitoring_logblock WHERE {where}",  # noqa: S608 - constants
+        parameters,
+    )
+    return [row[0] for row in rows]
+
+
+def _conditions(scan: LogScan) -> tuple[str, list[Any]]:
+    """Return the SQL condition for blocks that may have wanted lines."""
+    parts = [_OF_INTEREST]
+    parameters: list[Any] = [
+        scan.organization_id,
+        _day_of(scan.start_ns),
+        _day_of(scan.end_ns),
+        scan.start_ns,
+        scan.end_ns,
+    ]
+    if scan.streams is not None:
+        parts.append("stream_id = ANY(%s::bigint[])")
+        parameters.append(list(scan.streams))
+    if not scan.any_level:
+        # PostgreSQL counts array elements from 1.
+        counts = [f"level_counts[{level + 1}]" for level in sorted(scan.levels)]
+        parts.append(f"{' + '.join(counts) or 0} > 0")
+    if scan.contains and (hashes := tokens.probes(scan.contains)):
+        # `substring` of an uncompressed column reads one page, not the whole filter.
+        bits = "(octet_length(token_filter) * 8 - 1)"
+        probe = (
+            f"get_bit(substring(token_filter FROM ((%s & {bits}) >> 3) + 1 FOR 1),"
+            " %s) = 1"
+        )
+        tests = " AND ".join([probe] * len(hashes))
+        parts.append(f"(octet_length(token_filter) = 0 OR ({tests}))")
+        for hashed in hashes:
+            parameters += [hashed, hashed & 7]
+    return " AND ".join(parts), parameters
+
+
+def wanted_rows(lines: LogLines, scan: LogScan) -> npt.NDArray[np.intp]:
+    """Return which of a block's lines are wanted, in their order.
+
+    `lines` must have been decoded with the columns of `scan.text`.
+    """
+    start = int(np.searchsorted(lines.ts_ns, scan.start_ns))
+    end = int(np.searchsorted(lines.ts_ns, scan.end_ns))
+    chosen = np.ones(end - start, np.bool_)
+    if not scan.any_level:
+        wanted = np.zeros(len(LEVEL_WORDS), np.bool_)
+        wanted[[int(level) for level in scan.levels]] = True
+        chosen &= wanted[lines.levels[start:end]]
+    if scan.contains:
+        chosen &= _containing(lines.text.slice(start, end - start), scan.contains)
+    return np.flatnonzero(chosen) + start
+
+
+def _containing(text: pa.Table, needle: str) -> npt.NDArray[np.bool_]:
+    found = pa.compute.match_substring(text.column("line"), needle)
+    mask: npt.NDArray[np.bool_] = found.to_numpy()
+    return mask

@@ -1,0 +1,278 @@
+"""Ids of series, metrics and log streams: looked up in bulk, created when new.
+
+Only one transaction at a time registers for an organization, so that two drains that
+meet the same new series cannot deadlock, and limits are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from monitoring.labels import METRIC_NAME, Labels, fingerprint
+from monitoring.store.connection import Row, execute, fetch
+from monitoring.store.known import KnownIds
+from monitoring.telemetry import MetricMetadata, MetricType
+
+# `last_seen` is written this seldom. With the age of cached ids it is true to within
+# seven hours, which is what the clean-up of unused series counts on.
+TOUCH_AFTER = timedelta(hours=6)
+
+
+class LimitExceededError(Exception):
+    """The organization may not have that many series or log streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose telemetry is written: an organization's, or that of one team in it."""
+
+    organization_id: int
+    team_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One of the two tables of label sets; `columns` make up an id."""
+
+    table: str
+    noun: str
+    columns: str
+    insert: Callable[[Owner, Mapping[int, Labels], datetime], None]
+    known: KnownIds[Row]
+
+
+_metadata = KnownIds[MetricMetadata]()
+
+
+def forget() -> None:
+    """Empty the caches, as a new process has them."""
+    for cache in (_SERIES.known, _STREAMS.known, _metadata):
+        cache.clear()
+
+
+def resolve_series(
+    owner: Owner, series: Sequence[Labels], *, limit: int, now: datetime
+) -> list[tuple[int, int]]:
+    """Return (series id, metric id) for each label set, registering new ones.
+
+    Raises LimitExceededError before anything is written.
+    """
+    rows = _resolve(_SERIES, owner, series, limit, now)
+    return [(series_id, metric_id) for series_id, metric_id in rows]
+
+
+def resolve_streams(
+    owner: Owner, streams: Sequence[Labels], *, limit: int, now: datetime
+) -> list[int]:
+    """Return the stream id for each label set, registering new ones.
+
+    Raises LimitExceededError before anything is written.
+    """
+    return [row[0] for row in _resolve(_STREAMS, owner, streams, limit, now)]
+
+
+def _resolve(
+    kind: _Kind, owner: Owner, sets: Sequence[Labels], limit: int, now: datetime
+) -> list[Row]:
+    keys = [(owner.organization_id, owner.team_id, hash(labels)) for labels in sets]
+    found: dict[Hashable, Row | None] = {key: kind.known.get(key, now) for key in keys}
+    missing: dict[Hashable, Labels] = {
+        key: labels
+        for key, labels in zip(keys, sets, strict=True)
+        if found[key] is None
+    }
+    if missing:
+        rows = _look_up(kind, owner, missing, limit, now)
+        kind.known.put_on_commit(rows, now)
+        found.update(rows)
+    return [row for key in keys if (row := found[key]) is not None]
+
+
+def _look_up(
+    kind: _Kind,
+    owner: Owner,
+    missing: Mapping[Hashable, Labels],
+    limit: int,
+    now: datetime,
+) -> dict[Hashable, Row]:
+    salt = owner.team_id or 0
+    prints = {key: fingerprint(labels, salt=salt) for key, labels in missing.items()}
+    wanted = sorted(set(prints.values()))
+    rows = _read(kind, owner, wanted)
+    if len(rows) < len(wanted) or _unused(rows, now):
+        by_print = {prints[key]: labels for key, labels in missing.items()}
+        rows = _register(kind, owner, by_print, limit, now)
+    return {key: rows[prints[key]][1:] for key in missing}
+
+
+def _register(
+    kind: _Kind,
+    owner: Owner,
+    by_print: Mapping[int, Labels],
+    limit: int,
+    now: datetime,
+) -> dict[int, Row]:
+    """Create what does not exist and note what is in use again, alone."""
+    _lock(owner)
+    rows = _read(kind, owner, list(by_print))
+    new = {p: labels for p, labels in by_print.items() if p not in rows}
+    if new:
+        _check_limit(kind, owner, len(new), limit)
+        kind.insert(owner, new, now)
+    _touch(kind, owner, _unused(rows, now), now)
+    return _read(kind, owner, list(by_print))
+
+
+def _lock(owner: Owner) -> None:
+    """Be the only one who registers for this organization, until the commit."""
+    fetch(
+        "SELECT pg_advisory_xact_lock(hashtextextended('monitoring.registry', %s))",
+        [owner.organization_id],
+    )
+
+
+def _read(kind: _Kind, owner: Owner, prints: list[int]) -> dict[int, Row]:
+    """Return (last_seen, *id) of those that exist, by fingerprint."""
+    rows = fetch(
+        f"SELECT fingerprint, last_seen, {kind.columns} FROM {kind.table}"  # noqa: S608 - constants
+        " WHERE organization_id = %s AND fingerprint = ANY(%s::bigint[])",
+        [owner.organization_id, prints],
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+def _unused(rows: Mapping[int, Row], now: datetime) -> list[int]:
+    return [p for p, row in rows.items() if row[0] < now - TOUCH_AFTER]
+
+
+def _touch(kind: _Kind, owner: Owner, prints: list[int], now: datetime) -> None:
+    if prints:
+        execute(
+            f"UPDATE {kind.table} SET last_seen = %s"  # noqa: S608 - constants
+            " WHERE organization_id = %s AND fingerprint = ANY(%s::bigint[])",
+            [now, owner.organization_id, prints],
+        )
+
+
+def _check_limit(kind: _Kind, owner: Owner, new: int, limit: int) -> None:
+    ((there,),) = fetch(
+        f"SELECT count(*) FROM {kind.table} WHERE organization_id = %s",  # noqa: S608 - constants
+        [owner.organization_id],
+    )
+    if there + new > limit:
+        raise LimitExceededError(
+            f"{new} new {kind.noun} would exceed the limit of {limit}; {there} exist."
+        )
+
+
+def _insert_series(owner: Owner, new: Mapping[int, Labels], now: datetime) -> None:
+    names = {p: dict(labels)[METRIC_NAME] for p, labels in new.items()}
+    metrics = _register_metrics(owner, sorted(set(names.values())))
+    prints = sorted(new)
+    execute(
+        "INSERT INTO monitoring_series (organization_id, team_id, metric_id, labels,"
+        " fingerprint, created_at, last_seen)"
+        " SELECT %s, %s, metric, labels::jsonb, print, %s, %s"
+        " FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS n(metric, labels, print)"
+        " ON CONFLICT DO NOTHING",
+        [
+            owner.organization_id,
+            owner.team_id,
+            now,
+            now,
+            [metrics[names[p]] for p in prints],
+            [_json(new[p]) for p in prints],
+            prints,
+        ],
+    )
+
+
+def _insert_streams(owner: Owner, new: Mapping[int, Labels], now: datetime) -> None:
+    prints = sorted(new)
+    execute(
+        "INSERT INTO monitoring_logstream (organization_id, team_id, labels,"
+        " fingerprint, created_at, last_seen)"
+        " SELECT %s, %s, labels::jsonb, print, %s, %s"
+        " FROM unnest(%s::text[], %s::bigint[]) AS n(labels, print)"
+        " ON CONFLICT DO NOTHING",
+        [
+            owner.organization_id,
+            owner.team_id,
+            now,
+            now,
+            [_json(new[p]) for p in prints],
+            prints,
+        ],
+    )
+
+
+def _json(labels: Labels) -> str:
+    """The metric's name stands in its own table, not among the labels."""
+    return orjson.dumps({n: v for n, v in labels if n != METRIC_NAME}).decode()
+
+
+def _register_metrics(owner: Owner, names: Sequence[str]) -> dict[str, int]:
+    execute(
+        "INSERT INTO monitoring_metric (organization_id, name, type, unit, help)"
+        " SELECT %s, name, %s, '', '' FROM unnest(%s::text[]) AS n(name)"
+        " ON CONFLICT DO NOTHING",
+        [owner.organization_id, MetricType.UNKNOWN.value, list(names)],
+    )
+    rows = fetch(
+        "SELECT name, id FROM monitoring_metric"
+        " WHERE organization_id = %s AND name = ANY(%s::text[])",
+        [owner.organization_id, list(names)],
+    )
+    return dict(rows)
+
+
+def describe_metrics(
+    owner: Owner, metadata: Mapping[str, MetricMetadata], *, now: datetime
+) -> None:
+    """Store what senders say of their metrics, where it differs from what is known.
+
+    An unknown type or an empty text never replaces a known one.
+    """
+    key = {name: (owner.organization_id, name) for name in metadata}
+    changed = {
+        name: said
+        for name, said in sorted(metadata.items())
+        if said != MetricMetadata() and _metadata.get(key[name], now) != said
+    }
+    if not changed:
+        return
+    _lock(owner)
+    _update_metrics(owner, changed)
+    _metadata.put_on_commit({key[name]: said for name, said in changed.items()}, now)
+
+
+def _update_metrics(owner: Owner, changed: Mapping[str, MetricMetadata]) -> None:
+    execute(
+        "UPDATE monitoring_metric AS m SET"
+        " type = CASE WHEN n.type = 'unknown' THEN m.type ELSE n.type END,"
+        " unit = CASE WHEN n.unit = '' THEN m.unit ELSE n.unit END,"
+        " help = CASE WHEN n.help = '' THEN m.help ELSE n.help END"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+        " AS n(name, type, unit, help)"
+        " WHERE m.organization_id = %s AND m.name = n.name"
+        " AND (m.type, m.unit, m.help) IS DISTINCT FROM (n.type, n.unit, n.help)",
+        [
+            list(changed),
+            [said.type.value for said in changed.values()],
+            [said.unit[:50] for said in changed.values()],
+            [said.help for said in changed.values()],
+            owner.organization_id,
+        ],
+    )
+
+
+_SERIES = _Kind(
+    "monitoring_series", "series", "id, metric_id", _insert_series, KnownIds()
+)
+_STREAMS = _Kind(
+    "monitoring_logstream", "log streams", "id", _insert_streams, KnownIds()
+)

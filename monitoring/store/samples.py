@@ -1,0 +1,151 @@
+"""Sample blocks in PostgreSQL: written per drain and day, read in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from monitoring.store import blocks, partitions
+from monitoring.store.blocks import Int64s, Samples
+from monitoring.store.connection import Row, copy_in, fetch
+from monitoring.telemetry import TooMuchDataError
+
+DAY_MS = 86_400_000
+EPOCH = date(1970, 1, 1)
+# The last millisecond that a date can have.
+LAST_MS = 253_402_300_799_999
+
+# What one read may load: 50 M samples take 1.2 GB.
+MAX_SAMPLES = 50_000_000
+
+COLUMNS = {
+    "day": "date",
+    "organization_id": "int8",
+    "metrics": "int8[]",
+    "level": "int2",
+    "min_ts": "int8",
+    "max_ts": "int8",
+    "min_series": "int8",
+    "max_series": "int8",
+    "count": "int4",
+    "payload": "bytea",
+}
+
+# Mixed blocks and blocks of one metric are found by an index each, in one statement
+# and hence one snapshot: a compaction that runs meanwhile neither hides nor doubles
+# a sample. Older ones come first, so that the last appended of doubles wins.
+_READ = """
+SELECT level, id, count, payload FROM monitoring_sampleblock
+WHERE organization_id = %(organization)s AND level = 0 AND {reach}
+  AND (%(metrics)s::bigint[] IS NULL OR metrics && %(metrics)s::bigint[])
+UNION ALL
+SELECT level, id, count, payload FROM monitoring_sampleblock
+WHERE organization_id = %(organization)s AND level > 0 AND {reach}
+  AND (%(metrics)s::bigint[] IS NULL OR metrics[1] = ANY(%(metrics)s::bigint[]))
+ORDER BY 1 DESC, 2
+""".format(
+    reach="""day BETWEEN %(first_day)s AND %(last_day)s
+  AND max_ts >= %(start)s AND min_ts <= %(end)s
+  AND max_series >= %(min_series)s AND min_series <= %(max_series)s"""
+)
+
+
+def day_of_ms(ts_ms: int) -> date:
+    """Return the day in UTC; times beyond what a date can say count as the nearest."""
+    return EPOCH + timedelta(days=min(max(ts_ms, 0), LAST_MS) // DAY_MS)
+
+
+def append_samples(
+    organization_id: int, metrics: Int64s, samples: Samples, *, now: datetime
+) -> None:
+    """Write one mixed block a day; `metrics` has the metric id of every sample."""
+    days = samples.ts_ms // DAY_MS
+    distinct = np.unique(days)
+    partitions.ensure([EPOCH + timedelta(days=int(day)) for day in distinct], now=now)
+    rows = []
+    for day in distinct:
+        chosen = slice(None) if len(distinct) == 1 else days == day
+        of_day = samples.take(chosen)
+        rows.append(block_row(organization_id, 0, np.unique(metrics[chosen]), of_day))
+    insert_blocks(rows)
+
+
+def block_row(
+    organization_id: int, level: int, metrics: npt.NDArray[Any], samples: Samples
+) -> Row:
+    first = int(samples.ts_ms.min())
+    return (
+        day_of_ms(first),
+        organization_id,
+        [int(metric) for metric in metrics],
+        level,
+        first,
+        int(samples.ts_ms.max()),
+        int(samples.series.min()),
+        int(samples.series.max()),
+        len(samples),
+        blocks.encode_samples(samples),
+    )
+
+
+def insert_blocks(rows: Sequence[Row]) -> None:
+    copy_in(partitions.SAMPLES, COLUMNS, rows)
+
+
+def read_samples(
+    organization_id: int,
+    series: Int64s,
+    metrics: Sequence[int] | None,
+    start_ms: int,
+    end_ms: int,
+) -> Samples:
+    """Return the samples of these series (ids, sorted) with start <= ts <= end.
+
+    They are sorted by series and time, without doubles. `metrics` are the series'
+    metrics; None spares the narrowing where nearly all of them are meant.
+    Raises TooMuchDataError.
+    """
+    if len(series) == 0 or end_ms < start_ms:
+        return Samples.join([])
+    rows = fetch(_READ, _reach(organization_id, series, metrics, start_ms, end_ms))
+    runs: list[Samples] = []
+    total = 0
+    for _level, _id, _count, payload in rows:
+        run = _narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
+        total += len(run)
+        if total > MAX_SAMPLES:
+            raise TooMuchDataError(f"The query needs more than {MAX_SAMPLES} samples.")
+        runs.append(run)
+    return blocks.merge_samples(runs)
+
+
+def _reach(
+    organization_id: int,
+    series: Int64s,
+    metrics: Sequence[int] | None,
+    start_ms: int,
+    end_ms: int,
+) -> dict[str, Any]:
+    return {
+        "organization": organization_id,
+        "metrics": None if metrics is None else list(metrics),
+        "first_day": day_of_ms(start_ms),
+        "last_day": day_of_ms(end_ms),
+        "start": start_ms,
+        "end": end_ms,
+        "min_series": int(series[0]),
+        "max_series": int(series[-1]),
+    }
+
+
+def _narrow(run: Samples, series: Int64s, start_ms: int, end_ms: int) -> Samples:
+    """Keep what is asked for; `series` is sorted, so that a binary search finds it."""
+    place = np.searchsorted(series, run.series)
+    place[place == len(series)] = 0
+    wanted = series[place] == run.series
+    wanted &= (run.ts_ms >= start_ms) & (run.ts_ms <= end_ms)
+    return run if wanted.all() else run.take(wanted)
