@@ -18,6 +18,7 @@ if OWN_STATE not in os.environ:
     # Short, for the sockets; open, for the system user who runs PostgreSQL.
     directory = Path(tempfile.mkdtemp(prefix="vedette-test-", dir="/tmp"))  # noqa: S108
     directory.chmod(0o755)
+    (directory / "static").mkdir()
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     os.environ[OWN_STATE] = str(directory)
     # Nothing of the developer's installation reaches a test.

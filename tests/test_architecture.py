@@ -112,9 +112,7 @@ def routed_api_views() -> list[tuple[str, type, dict[str, str]]]:
     return [row for row in found if row[0].startswith("api/v1/")]
 
 
-@pytest.mark.parametrize(
-    ("path", "view", "actions"), routed_api_views(), ids=lambda v: str(v)
-)
+@pytest.mark.parametrize(("path", "view", "actions"), routed_api_views(), ids=str)
 def test_every_api_action_names_its_access(path, view, actions):
     assert issubclass(view, ScopedAPI)
     methods = [m for m in ("get", "post", "put", "patch", "delete") if hasattr(view, m)]
