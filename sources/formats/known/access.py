@@ -1,0 +1,64 @@
+"""Access logs of web servers: common, combined, with a virtual host in front."""
+
+from __future__ import annotations
+
+from sources.formats.patterns import PatternFormat, level_of_status
+
+TIME = r" \[(?P<ts>[^\]]{20,32})\] "
+CLIENT = r"(?P<client>\S+) \S+ (?P<user>\S+)" + TIME
+REQUEST = r'"(?P<method>[A-Z_-]+) (?P<path>[^" ]+) (?P<protocol>[^" ]+)"'
+RESULT = r" (?P<status>\d{3}) (?P<bytes>\d+|-)"
+AGENT = r' "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"'
+EXTRA = r"(?: (?P<extra>.+))?\s*$"
+
+# What clients really send: broken requests, HTTP/0.9, user names with spaces. Apart,
+# because the alternatives would make the first pattern three times slower.
+ODD_CLIENT = r"(?P<client>\S+) \S+ (?P<user>[^\[]+)" + TIME
+ODD_REQUEST = r'"(?P<request>(?:[^"\\]|\\.)*)"'
+
+COMMON = CLIENT + REQUEST + RESULT
+ODD_COMMON = ODD_CLIENT + ODD_REQUEST + RESULT
+VHOST = r"^(?P<vhost>[\w.-]+(?::\d+)?) "
+ABSENT = frozenset({"-"})
+
+ACCESS_COMBINED = PatternFormat(
+    name="access_combined",
+    title="Access log, combined",
+    description="nginx's and Apache's default: common, then referer and user agent. "
+    "What a server adds behind it (request time, forwarded for) is kept as `extra`.",
+    example='203.0.113.7 - - [10/Oct/2026:13:55:36 -0700] "GET /cart HTTP/1.1" 200 2326 '
+    '"https://shop.example/" "Mozilla/5.0"',
+    patterns=(
+        "^" + COMMON + AGENT + EXTRA,
+        "^" + ODD_COMMON + AGENT + EXTRA,
+    ),
+    level_of=level_of_status,
+    absent=ABSENT,
+)
+
+ACCESS_COMMON = PatternFormat(
+    name="access_common",
+    title="Access log, common",
+    description="The NCSA common log format.",
+    example='203.0.113.7 - alice [10/Oct/2026:13:55:36 -0700] "GET / HTTP/1.0" 404 153',
+    patterns=("^" + COMMON + r"\s*$", "^" + ODD_COMMON + r"\s*$"),
+    level_of=level_of_status,
+    absent=ABSENT,
+)
+
+ACCESS_VHOST = PatternFormat(
+    name="access_vhost",
+    title="Access log with virtual host",
+    description="Combined or common with `host:port` in front, as Apache's vhost logs.",
+    example="shop.example:443 203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "
+    '"POST /pay HTTP/2.0" 502 0 "-" "curl/8.5"',
+    patterns=(
+        VHOST + COMMON + AGENT + EXTRA,
+        VHOST + COMMON + r"\s*$",
+        VHOST + CLIENT + ODD_REQUEST + RESULT + AGENT + EXTRA,
+    ),
+    level_of=level_of_status,
+    absent=ABSENT,
+)
+
+FORMATS = (ACCESS_VHOST, ACCESS_COMBINED, ACCESS_COMMON)

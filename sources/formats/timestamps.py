@@ -1,0 +1,267 @@
+"""Timestamps of whole columns at once, in nanoseconds since the epoch.
+
+Known: ISO 8601 and its neighbours, access-log, syslog and ctime dates, seconds,
+milliseconds, microseconds or nanoseconds since the epoch, and the other pictures in
+`layouts`. A time without a zone is UTC unless a zone is given. A date without a year
+is the latest such date that is not more than a day ahead of the arrival.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sources.formats.layouts import LAYOUTS, ZERO, Components, Layout, is_digit
+from sources.formats.spans import Bools, Bytes, Ints, as_strings, heads
+
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+
+# A line that claims an earlier or later time than this keeps its arrival time.
+OLDEST = 400 * DAY
+FURTHEST_AHEAD = DAY
+
+# The longest timestamp, with fraction and zone.
+WIDTH = 48
+# How much of a line is looked at for a leading one.
+HEAD = 64
+NO_TIME = np.iinfo(np.int64).min
+
+# What int64 nanoseconds can hold, with room for a zone.
+FIRST_YEAR, LAST_YEAR = 1680, 2260
+
+# Zone names that logs carry, in minutes east of Greenwich.
+ZONES = {
+    "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "BST": 60, "CET": 60, "CEST": 120,
+    "EET": 120, "EEST": 180, "MSK": 180, "IST": 330, "JST": 540, "KST": 540,
+    "AEST": 600, "AEDT": 660, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300,
+    "MST": -420, "MDT": -360, "PST": -480, "PDT": -420,
+}  # fmt: skip
+ZONE_CODES = sorted(
+    (int.from_bytes(name.encode().ljust(4, b"\0"), "big"), minutes)
+    for name, minutes in ZONES.items()
+)
+
+# How many digits an epoch has, and how many nanoseconds each unit is.
+EPOCHS = {10: SECOND, 13: 1_000_000, 16: 1_000, 19: 1}
+
+
+def parse(
+    column: Any, received_ns: int, *, tz: tzinfo | None = None, leading: bool = False
+) -> pa.Array:
+    """Return the int64 column of the times; null where there is none.
+
+    A value must be a timestamp and nothing else, or with `leading` begin with one.
+    An epoch that leads a line counts only when it is plausible: it may be any number.
+    """
+    strings = as_strings(column)
+    matrix = heads(strings, WIDTH)
+    lengths = np.minimum(pc.binary_length(strings).to_numpy(), WIDTH)
+    times = np.full(len(matrix), NO_TIME)
+    open_rows = np.arange(len(matrix))
+    for layout in LAYOUTS:
+        if not len(open_rows):
+            break
+        rows = open_rows[layout.matching(matrix[open_rows])]
+        if not len(rows):
+            continue
+        found, end = _by_layout(layout, matrix[rows], received_ns, tz)
+        done = _ended(matrix[rows], end, lengths[rows], leading=leading)
+        times[rows] = np.where(done, found, NO_TIME)
+        open_rows = np.flatnonzero(times == NO_TIME)
+    if len(open_rows):
+        found, end = _by_epoch(matrix[open_rows])
+        done = _ended(matrix[open_rows], end, lengths[open_rows], leading=leading)
+        if leading:
+            done &= plausible(found, received_ns)
+        times[open_rows] = np.where(done, found, NO_TIME)
+    return pa.array(times, pa.int64(), mask=times == NO_TIME)
+
+
+def parse_leading(
+    lines: Any, received_ns: int, *, tz: tzinfo | None = None
+) -> pa.Array:
+    """Return the times that lines begin with, behind blanks and an opening bracket."""
+    cut = pc.binary_slice(as_strings(lines).cast(pa.large_binary()), 0, HEAD)
+    bare = pc.ascii_ltrim(cut.view(pa.large_string()), characters=" \t[(<\"'")
+    return parse(bare, received_ns, tz=tz, leading=True)
+
+
+def plausible(times: Ints, received_ns: int) -> Bools:
+    earliest, latest = received_ns - OLDEST, received_ns + FURTHEST_AHEAD
+    return np.asarray((times >= earliest) & (times <= latest))
+
+
+def iso(times: pa.Array) -> pa.Array:
+    """Return the int64 nanoseconds as RFC 3339 text in UTC; null stays null."""
+    stamps = times.cast(pa.timestamp("ns", "UTC"))
+    text = pc.strftime(stamps, format="%Y-%m-%dT%H:%M:%SZ", locale="C")
+    return pc.replace_substring_regex(text, r"\.?0*Z$", "Z").cast(pa.large_string())
+
+
+def _ended(head: Bytes, end: Ints, lengths: Ints, *, leading: bool) -> Bools:
+    if not leading:
+        return np.asarray(end == lengths)
+    behind = head[np.arange(len(head)), np.minimum(end, WIDTH - 1)]
+    letters = behind | 0x20
+    word = ((behind >= ZERO) & (behind <= ZERO + 9)) | (
+        (letters >= ord("a")) & (letters <= ord("z"))
+    )
+    return np.asarray((end == lengths) | ~word)
+
+
+def _by_layout(
+    layout: Layout, head: Bytes, received_ns: int, tz: tzinfo | None
+) -> tuple[Ints, Ints]:
+    """Return the times, and where in the head they end."""
+    parts = layout.read(head)
+    end = np.full(len(head), layout.width)
+    nanos, offset = parts.nanos, np.full(len(head), NO_TIME)
+    if layout.open_end:
+        nanos, end = _fraction(head, layout.width)
+        offset, end = _zone(head, end)
+    yearless = layout.places.keys().isdisjoint("Yy")
+    local = _latest(parts, received_ns) if yearless else _seconds(parts)
+    valid = local != NO_TIME
+    local = np.where(valid, local, 0)
+    named = offset != NO_TIME
+    if tz is not None and not named.all():
+        offset = np.where(named, offset, _offsets(local, tz))
+    else:
+        offset = np.where(named, offset, 0)
+    times = (local - offset) * SECOND + nanos
+    return np.where(valid, times, NO_TIME), end
+
+
+def _seconds(parts: Components) -> Ints:
+    """Return seconds since the epoch, NO_TIME for what the calendar does not have."""
+    valid = (parts.month >= 1) & (parts.month <= 12)
+    valid &= (parts.year >= FIRST_YEAR) & (parts.year <= LAST_YEAR)
+    valid &= (parts.hour < 24) & (parts.minute < 60) & (parts.second <= 60)
+    months = np.where(valid, (parts.year - 1970) * 12 + parts.month - 1, 0)
+    first = _first_day(months)
+    valid &= (parts.day >= 1) & (parts.day <= _first_day(months + 1) - first)
+    clock = parts.hour * 3600 + parts.minute * 60 + parts.second
+    return np.where(valid, (first + parts.day - 1) * 86_400 + clock, NO_TIME)
+
+
+def _first_day(months: Ints) -> Ints:
+    return months.astype("M8[M]").astype("M8[D]").astype(np.int64)
+
+
+def _latest(parts: Components, received_ns: int) -> Ints:
+    """Return the seconds in the latest year that is not ahead of the arrival."""
+    received = received_ns // SECOND
+    limit = received + FURTHEST_AHEAD // SECOND
+    this_year = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=received)).year
+    result = np.full(len(parts.year), NO_TIME)
+    # A 29 February may be up to eight years back.
+    for year in range(this_year + 1, this_year - 9, -1):
+        open_rows = result == NO_TIME
+        if not open_rows.any():
+            break
+        rest = parts.take(open_rows)
+        dated = Components(**{**vars(rest), "year": np.full(len(rest.year), year)})
+        times = _seconds(dated)
+        result[open_rows] = np.where(times <= limit, times, NO_TIME)
+    return result
+
+
+def _fraction(head: Bytes, at: int) -> tuple[Ints, Ints]:
+    """Return the nanoseconds of an optional .123 or ,123 at a place, and their end."""
+    mark = head[:, at]
+    present = ((mark == ord(".")) | (mark == ord(","))) & is_digit(head[:, at + 1])
+    if not present.any():
+        return np.zeros(len(head), np.int64), np.full(len(head), at)
+    places = head[:, at + 1 : at + 10]
+    digits = np.logical_and.accumulate(is_digit(places), axis=1) & present[:, None]
+    values = np.where(digits, places - ZERO, 0).astype(np.int64)
+    nanos = values @ (10 ** np.arange(8, -1, -1, dtype=np.int64))
+    return nanos, at + np.where(present, 1 + digits.sum(axis=1), 0)
+
+
+def _zone(head: Bytes, start: Ints) -> tuple[Ints, Ints]:
+    """Return the offset in seconds, NO_TIME where no zone is named, and its end."""
+    cells = _cells(head, start, 7)
+    spaced = cells[:, 0] == ord(" ")
+    shifted = np.where(spaced[:, None], cells[:, 1:7], cells[:, 0:6])
+    offset, width = _numeric_zone(shifted, tight=~spaced)
+    named, named_width = _named_zone(shifted)
+    use_name = (width == 0) & (named_width > 0)
+    offset = np.where(use_name, named, offset)
+    width = np.where(use_name, named_width, width)
+    end = np.where(width > 0, start + width + spaced, start)
+    return np.where(width > 0, offset, NO_TIME), end
+
+
+def _cells(head: Bytes, start: Ints, width: int) -> Bytes:
+    padded = np.pad(head, ((0, 0), (0, width)))
+    places = start[:, None] + np.arange(width)
+    return np.take_along_axis(padded, places, axis=1)
+
+
+def _numeric_zone(cells: Bytes, *, tight: Bools) -> tuple[Ints, Ints]:
+    """Read Z, +hh:mm, +hhmm, and (only without a space before it) +hh."""
+    values = cells.astype(np.int64) - ZERO
+    digit = is_digit(cells)
+    plus, minus = cells[:, 0] == ord("+"), cells[:, 0] == ord("-")
+    hours = (plus | minus) & digit[:, 1] & digit[:, 2]
+    colon = hours & (cells[:, 3] == ord(":")) & digit[:, 4] & digit[:, 5]
+    plain = hours & digit[:, 3] & digit[:, 4]
+    short = hours & tight & ~colon & ~plain
+    minutes = np.where(colon, values[:, 4] * 10 + values[:, 5], 0)
+    minutes = np.where(plain, values[:, 3] * 10 + values[:, 4], minutes)
+    seconds = (values[:, 1] * 10 + values[:, 2]) * 3600 + minutes * 60
+    zulu = tight & ((cells[:, 0] | 0x20) == ord("z"))
+    offset = np.where(zulu, 0, np.where(minus, -seconds, seconds))
+    width = np.select([zulu, colon, plain, short], [1, 6, 5, 3], 0)
+    return offset, width
+
+
+def _named_zone(cells: Bytes) -> tuple[Ints, Ints]:
+    upper = (cells >= ord("A")) & (cells <= ord("Z"))
+    length = np.logical_and.accumulate(upper, axis=1).sum(axis=1)
+    letters = np.where(np.arange(4) < length[:, None], cells[:, :4], 0)
+    packed = letters.astype(np.int64) @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
+    codes = np.array([code for code, _ in ZONE_CODES])
+    at = np.minimum(np.searchsorted(codes, packed), len(codes) - 1)
+    known = (codes[at] == packed) & (length <= 4)
+    minutes = np.array([minutes for _, minutes in ZONE_CODES])[at]
+    return minutes * 60, np.where(known, length, 0)
+
+
+def _offsets(local: Ints, tz: tzinfo) -> Ints:
+    """Return the zone's offset from UTC at each local time; clocks change on hours."""
+    hours, which = np.unique(local // 3600, return_inverse=True)
+    start = datetime(1970, 1, 1, tzinfo=tz)
+    offsets = [
+        (start + timedelta(hours=int(hour))).utcoffset() or timedelta()
+        for hour in hours
+    ]
+    return np.array([int(o.total_seconds()) for o in offsets], np.int64)[which]
+
+
+def _by_epoch(head: Bytes) -> tuple[Ints, Ints]:
+    """Read numbers of 10, 13, 16 or 19 digits; seconds may have a fraction."""
+    digit = np.logical_and.accumulate(is_digit(head[:, :20]), axis=1)
+    end = digit.sum(axis=1)
+    times = np.full(len(head), NO_TIME)
+    for digits, unit in EPOCHS.items():
+        rows = end == digits
+        if not rows.any():
+            continue
+        places = head[rows, :digits].astype(np.int64) - ZERO
+        # Ten digits reach 2286, nineteen may pass what int64 holds.
+        value = places.astype(np.float64) @ 10.0 ** np.arange(digits - 1, -1, -1)
+        exact = places @ (10 ** np.arange(digits - 1, -1, -1, dtype=np.int64))
+        times[rows] = np.where(value * unit < 9.2e18, exact * unit, NO_TIME)
+    seconds = np.flatnonzero((end == 10) & (times != NO_TIME))
+    if len(seconds):
+        nanos, ends = _fraction(head[seconds], 10)
+        times[seconds] += nanos
+        end[seconds] = ends
+    return times, np.where(times == NO_TIME, -1, end)
