@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.conf import settings
 
-from config.services import locations
 from config.services.sharing import Servers
 from tests.settings import OWN_STATE
 
@@ -42,13 +42,9 @@ def django_db_modify_db_settings(
 
 @pytest.fixture
 def redis_client(embedded_servers: Servers):
-    """The run's Redis, emptied before the test.
-
-    Workers of pytest-xdist share it, so a test relies on its own keys only.
-    """
-    socket = locations.redis_socket(Path(os.environ[OWN_STATE]))
-    with contextlib.closing(redis.Redis(unix_socket_path=str(socket))) as client:
-        client.flushall()
+    """This worker's Redis database, emptied before the test."""
+    with contextlib.closing(redis.Redis.from_url(settings.REDIS_URL)) as client:
+        client.flushdb()
         yield client
 
 

@@ -16,7 +16,7 @@ OWN_STATE = "VEDETTE_TEST_VAR_DIR"
 
 if OWN_STATE not in os.environ:
     # Short, for the sockets; open, for the system user who runs PostgreSQL.
-    directory = Path(tempfile.mkdtemp(prefix="vedette-test-", dir="/tmp"))  # noqa: S108
+    directory = Path(tempfile.mkdtemp(prefix="vedette-test-", dir="/tmp"))
     directory.chmod(0o755)
     (directory / "static").mkdir()
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
@@ -29,6 +29,19 @@ if OWN_STATE not in os.environ:
     os.environ["SECRET_KEY"] = "only-for-tests"
 
 from config.settings import *  # noqa: E402, F403
+from config.settings import _CLUSTER, CACHES, CHANNEL_LAYERS, Q_CLUSTER, REDIS_URL  # noqa: E402
+
+# Workers of pytest-xdist share the Redis, each in a database of its own; channels of
+# publish and subscribe know no databases, so their names differ.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+REDIS_URL = REDIS_URL.replace("db=0", f"db={int(WORKER.removeprefix('gw')) + 1}")
+CHANNEL_LAYERS["default"]["CONFIG"] = {
+    "hosts": [REDIS_URL],
+    "prefix": f"vedette-{WORKER}",
+}
+CACHES["default"]["LOCATION"] = REDIS_URL
+Q_CLUSTER["redis"] = _CLUSTER["redis"] = REDIS_URL
+Q_CLUSTER["ALT_CLUSTERS"]["ingest"]["redis"] = REDIS_URL
 
 # The tests' passwords are not worth a slow hash.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
