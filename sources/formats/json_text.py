@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 
 from sources.formats.quoting import BACKSLASH, QUOTE, Positions, Tokens, byte_set, scan
-from sources.formats.spans import Bools, Bytes, Ints, Text
+from sources.formats.spans import Bools, Ints, Text
 
 COLON = ord(":")
 OPEN, CLOSE, OPEN_ARRAY, CLOSE_ARRAY = b"{}[]"

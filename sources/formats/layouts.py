@@ -19,12 +19,11 @@ from sources.formats.spans import Bools, Bytes, Ints
 
 NUMBERS = "YyMDdhmsf"
 SETS = {"~": b"-/.", "^": b"Tt _-"}
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun")
-MONTHS += ("jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 ZERO, NINE, SPACE = 48, 57, 32
 LOWER = 0x20
 
-# An expression for the order of months' names packed into one integer each.
+# The months' names, packed into one integer each.
 PACKED = np.array([int.from_bytes(name.encode(), "big") for name in MONTHS])
 BY_NAME = np.argsort(PACKED)
 
@@ -81,7 +80,7 @@ class Layout:
         """Return the indexes of the rows that have the layout's shape."""
         if heads.shape[1] < self.width:
             return np.empty(0, np.int64)
-        rows = np.arange(len(heads))
+        rows: Ints = np.arange(len(heads))
         for place, allowed in self.literals:
             column = heads[rows, place]
             good = column == allowed[0]

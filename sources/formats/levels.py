@@ -11,27 +11,17 @@ import pyarrow.compute as pc
 
 from monitoring.telemetry import Level
 
+SPELLINGS: Mapping[Level, str] = {
+    Level.TRACE: "trace trc verbose vrb finest finer silly all",
+    Level.DEBUG: "debug dbg dbug fine config d d1 d2 d3 d4 d5",
+    Level.INFO: "info information informational inf notice note log i n success system "
+    "statement detail hint context",
+    Level.WARN: "warn warning wrn w",
+    Level.ERROR: "error err eror e severe fail",
+    Level.FATAL: "fatal ftl critical crit crt panic dpanic emerg emergency alert f a c",
+}
 WORDS: Mapping[str, Level] = {
-    **dict.fromkeys(
-        ("trace", "trc", "verbose", "finest", "finer", "silly", "all", "vrb"),
-        Level.TRACE,
-    ),
-    **dict.fromkeys(
-        ("debug", "dbg", "dbug", "fine", "config", "d", "d1", "d2", "d3", "d4", "d5"),
-        Level.DEBUG,
-    ),
-    **dict.fromkeys(
-        ("info", "information", "informational", "inf", "notice", "note", "log")
-        + ("i", "n", "success", "system", "statement", "detail", "hint", "context"),
-        Level.INFO,
-    ),
-    **dict.fromkeys(("warn", "warning", "wrn", "w"), Level.WARN),
-    **dict.fromkeys(("error", "err", "eror", "e", "severe", "fail"), Level.ERROR),
-    **dict.fromkeys(
-        ("fatal", "ftl", "critical", "crit", "crt", "panic", "dpanic", "emerg")
-        + ("emergency", "alert", "f", "a", "c"),
-        Level.FATAL,
-    ),
+    word: level for level, text in SPELLINGS.items() for word in text.split()
 }
 
 # Severities of syslog, GELF and journald: the smaller the worse.

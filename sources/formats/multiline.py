@@ -12,31 +12,22 @@ import pyarrow.compute as pc
 from monitoring.telemetry import LogBatch
 from sources.formats.spans import Bools, as_strings
 
-CONTINUATION = "|".join(
-    (
-        r"^[ \t]+\S",
-        r"^Caused by: ",
-        r"^Suppressed: ",
-        r"^\.\.\. \d+ (?:more|common frames omitted)",
-        r"^at \S+[(.]",
-        r"^Traceback \(most recent call last\):",
-        r"^During handling of the above exception",
-        r"^The above exception was the direct cause",
-        r"^--- End of (?:inner exception )?stack trace",
-        r"^goroutine \d+ \[[^\]]*\]:",
-        r"^[a-zA-Z_][\w.\-/*()]*\([^)]*\)$",
-        r"^exit status \d+$",
-        # The last line of a Python or Java trace: the exception's name and what it says.
-        r"^(?:[a-zA-Z_$][\w$]*\.)*[A-Z][\w$]*(?:Error|Exception|Warning|Interrupt|Exit)"
-        r"(?::|$)",
-    )
+CONTINUATION = (
+    r"^(?:[ \t]+\S"
+    r"|Caused by: |Suppressed: |\.\.\. \d+ (?:more|common frames omitted)|at \S+[(.]"
+    r"|Traceback \(most recent call last\):|During handling of the above exception"
+    r"|The above exception was the direct cause|--- End of (?:inner exception )?stack"
+    r"|goroutine \d+ \[[^\]]*\]:|[a-zA-Z_][\w.\-/*()]*\([^)]*\)$|exit status \d+$"
+    # The last line of a Python or Java trace: the exception's name and what it says.
+    r"|(?:[a-zA-Z_$][\w$]*\.)*[A-Z][\w$]*(?:Error|Exception|Warning|Interrupt|Exit)(?::|$)"
+    r")"
 )
 
 
 def continuation_mask(lines: Any) -> Bools:
     """Return which lines continue the one before them."""
     found = pc.match_substring_regex(as_strings(lines), CONTINUATION)
-    return found.to_numpy(zero_copy_only=False).copy()
+    return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def join_multiline(batch: LogBatch) -> LogBatch:

@@ -36,7 +36,7 @@ def parse_batch(
     """
     table = batch.table
     lines = as_strings(table.column("line"))
-    name = format_name if format_name in FORMATS else recognise(lines)
+    name = _known_name(format_name) or recognise(lines)
     parsed = read(lines, name, received_ns, tz=tz, known=_known(table))
     ts_ns, claimed = _believable(parsed.ts_ns, received_ns)
     fields = _merged(table, parsed.fields)
@@ -71,7 +71,7 @@ def preview(
     """
     arrival = time.time_ns() if received_ns is None else received_ns
     array = pa.array(lines, pa.large_string())
-    name = format_name if format_name in FORMATS else recognise(array)
+    name = _known_name(format_name) or recognise(array)
     parsed = read(array, name, arrival, tz=tz)
     rows = zip(
         lines,
@@ -85,6 +85,11 @@ def preview(
         ParsedLine(line, stamp, Level(level).word, fields, matched)
         for line, stamp, level, fields, matched in rows
     ]
+
+
+def _known_name(name: str | None) -> str | None:
+    """Return the name when there is such a format: a source may name a bygone one."""
+    return name if name in FORMATS else None
 
 
 def recognise(lines: pa.Array) -> str:

@@ -95,8 +95,8 @@ class PatternFormat(Format):
         """Add the groups of one pattern; row `i` of the lines is its row `where[i]`."""
         same = (where == np.arange(len(where))).all()
         index = None if same else pa.array(where, mask=where < 0)
-        for group, column in zip(found.type, found.flatten(), strict=True):
-            column = self._present(column)
+        for group, found_column in zip(found.type, found.flatten(), strict=True):
+            column = self._present(found_column)
             if index is not None:
                 column = column.take(index)
             name = group.name.rstrip("_")

@@ -33,6 +33,8 @@ NO_TIME = np.iinfo(np.int64).min
 
 # What int64 nanoseconds can hold, with room for a zone.
 FIRST_YEAR, LAST_YEAR = 1680, 2260
+LAST_NANOSECOND = 9.2e18
+DECEMBER, LAST_HOUR, LAST_MINUTE, LEAP_SECOND = 12, 23, 59, 60
 
 # Zone names that logs carry, in minutes east of Greenwich.
 ZONES = {
@@ -41,13 +43,15 @@ ZONES = {
     "AEST": 600, "AEDT": 660, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300,
     "MST": -420, "MDT": -360, "PST": -480, "PDT": -420,
 }  # fmt: skip
+LONGEST_ZONE = 4
 ZONE_CODES = sorted(
     (int.from_bytes(name.encode().ljust(4, b"\0"), "big"), minutes)
     for name, minutes in ZONES.items()
 )
 
 # How many digits an epoch has, and how many nanoseconds each unit is.
-EPOCHS = {10: SECOND, 13: 1_000_000, 16: 1_000, 19: 1}
+EPOCH_SECONDS = 10
+EPOCHS = {EPOCH_SECONDS: SECOND, 13: 1_000_000, 16: 1_000, 19: 1}
 
 
 def parse(
@@ -139,9 +143,14 @@ def _by_layout(
 
 def _seconds(parts: Components) -> Ints:
     """Return seconds since the epoch, NO_TIME for what the calendar does not have."""
-    valid = (parts.month >= 1) & (parts.month <= 12)
+    valid = (parts.month >= 1) & (parts.month <= DECEMBER)
     valid &= (parts.year >= FIRST_YEAR) & (parts.year <= LAST_YEAR)
-    valid &= (parts.hour < 24) & (parts.minute < 60) & (parts.second <= 60)
+    for part, most in (
+        (parts.hour, LAST_HOUR),
+        (parts.minute, LAST_MINUTE),
+        (parts.second, LEAP_SECOND),
+    ):
+        valid &= part <= most
     months = np.where(valid, (parts.year - 1970) * 12 + parts.month - 1, 0)
     first = _first_day(months)
     valid &= (parts.day >= 1) & (parts.day <= _first_day(months + 1) - first)
@@ -229,7 +238,7 @@ def _named_zone(cells: Bytes) -> tuple[Ints, Ints]:
     packed = letters.astype(np.int64) @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
     codes = np.array([code for code, _ in ZONE_CODES])
     at = np.minimum(np.searchsorted(codes, packed), len(codes) - 1)
-    known = (codes[at] == packed) & (length <= 4)
+    known = (codes[at] == packed) & (length <= LONGEST_ZONE)
     minutes = np.array([minutes for _, minutes in ZONE_CODES])[at]
     return minutes * 60, np.where(known, length, 0)
 
@@ -258,10 +267,10 @@ def _by_epoch(head: Bytes) -> tuple[Ints, Ints]:
         # Ten digits reach 2286, nineteen may pass what int64 holds.
         value = places.astype(np.float64) @ 10.0 ** np.arange(digits - 1, -1, -1)
         exact = places @ (10 ** np.arange(digits - 1, -1, -1, dtype=np.int64))
-        times[rows] = np.where(value * unit < 9.2e18, exact * unit, NO_TIME)
-    seconds = np.flatnonzero((end == 10) & (times != NO_TIME))
+        times[rows] = np.where(value * unit < LAST_NANOSECOND, exact * unit, NO_TIME)
+    seconds = np.flatnonzero((end == EPOCH_SECONDS) & (times != NO_TIME))
     if len(seconds):
-        nanos, ends = _fraction(head[seconds], 10)
+        nanos, ends = _fraction(head[seconds], EPOCH_SECONDS)
         times[seconds] += nanos
         end[seconds] = ends
     return times, np.where(times == NO_TIME, -1, end)
