@@ -57,11 +57,11 @@ class SnapshotSerializer(serializers.Serializer[dict[str, object]]):
 
 class SeriesHistorySerializer(serializers.Serializer[dict[str, object]]):
     labels = serializers.DictField(child=serializers.CharField())
-    timestamps = serializers.ListField(child=serializers.FloatField())
     avg = serializers.ListField(child=serializers.FloatField(allow_null=True))
     min = serializers.ListField(child=serializers.FloatField(allow_null=True))
     max = serializers.ListField(child=serializers.FloatField(allow_null=True))
     last = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    count = serializers.ListField(child=serializers.IntegerField())
 
 
 class HistorySerializer(serializers.Serializer[dict[str, object]]):
@@ -69,6 +69,9 @@ class HistorySerializer(serializers.Serializer[dict[str, object]]):
     start = serializers.CharField()
     end = serializers.CharField()
     resolution = serializers.FloatField(help_text="Seconds.")
+    timestamps = serializers.ListField(
+        child=serializers.FloatField(), help_text="Unix seconds at which steps begin."
+    )
     series = SeriesHistorySerializer(many=True)
 
 

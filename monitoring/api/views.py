@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,12 @@ from monitoring.live import publish
 from monitoring.live.encoding import iso, iso_ns
 from monitoring.live.topics import CUSTOM_TOPIC
 from monitoring.services import logs, queries
-from monitoring.services.presentation import line_json, nanoseconds, snapshot
+from monitoring.services.presentation import (
+    line_json,
+    nanoseconds,
+    snapshot,
+    volume_json,
+)
 from monitoring.telemetry import LEVEL_WORDS, Level, TooMuchDataError
 
 MAX_POINTS = 11_000
@@ -122,7 +128,7 @@ class LogVolumeAPI(ScopedAPI):
             {
                 "step": step_ns / 1e9,
                 "results": [
-                    {"start": iso_ns(bucket.start_ns), "levels": bucket.counts}
+                    {"start": iso_ns(bucket.start_ns), "levels": volume_json(bucket)}
                     for bucket in buckets
                 ],
             }
@@ -213,6 +219,7 @@ class MetricHistoryAPI(ScopedAPI):
                 "start": iso(start),
                 "end": iso(end),
                 "resolution": step.total_seconds(),
+                "timestamps": bucket_starts(start, end, step),
                 "series": [dataclasses.asdict(one) for one in series],
             }
         )
@@ -286,3 +293,9 @@ def _step_ns(text: str, query: logs.LogQuery) -> int:
             {"step": [f"At least 1s, and at most {MAX_POINTS} steps."]}
         )
     return step_ns
+
+
+def bucket_starts(start: datetime, end: datetime, step: timedelta) -> list[float]:
+    """Return the Unix seconds at which history's steps begin."""
+    count = math.ceil((end - start) / step)
+    return [start.timestamp() + n * step.total_seconds() for n in range(count)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,11 +31,15 @@ def sample_json(sample: queries.LatestSample) -> dict[str, Any]:
     return {
         "name": sample.name,
         "labels": sample.labels,
-        "value": sample.value,
+        "value": sample.value if math.isfinite(sample.value) else None,
         "timestamp": iso(sample.timestamp),
         "type": sample.type,
         "unit": sample.unit,
     }
+
+
+def volume_json(bucket: logs.VolumeBucket) -> dict[str, int]:
+    return {level.word: count for level, count in bucket.counts.items()}
 
 
 def snapshot(
