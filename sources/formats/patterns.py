@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from monitoring.telemetry import Level
 from sources.formats import levels, timestamps
@@ -50,6 +51,7 @@ class PatternFormat(Format):
     absent: frozenset[str] = frozenset()
     dropped: frozenset[str] = field(default=frozenset({"ts", "level"}))
 
+    @override
     def parse(
         self, lines: Any, received_ns: int, *, tz: tzinfo | None = None
     ) -> Parsed:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from sources.formats import columns, meaning
 from sources.formats.base import Format, Parsed
@@ -19,6 +20,7 @@ from sources.formats.spans import Text, as_strings
 class JsonFormat(Format):
     """Members become fields, nested ones named by their path; see `json_text`."""
 
+    @override
     def parse(
         self, lines: Any, received_ns: int, *, tz: tzinfo | None = None
     ) -> Parsed:

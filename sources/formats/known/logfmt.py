@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from sources.formats import columns, meaning, timestamps
 from sources.formats.base import Format, Parsed
@@ -44,6 +45,7 @@ class PairsFormat(Format):
     # Whether words that are no pair may stand between the pairs.
     free_text: bool
 
+    @override
     def parse(
         self, lines: Any, received_ns: int, *, tz: tzinfo | None = None
     ) -> Parsed:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from typing_extensions import override
 
 from sources.formats import timestamps
 from sources.formats.base import Format, Parsed
@@ -16,6 +17,7 @@ from sources.formats.spans import as_strings
 
 @dataclass(frozen=True, kw_only=True)
 class TimestampedFormat(Format):
+    @override
     def parse(
         self, lines: Any, received_ns: int, *, tz: tzinfo | None = None
     ) -> Parsed:
@@ -27,6 +29,7 @@ class TimestampedFormat(Format):
 
 @dataclass(frozen=True, kw_only=True)
 class RawFormat(Format):
+    @override
     def parse(
         self, lines: Any, received_ns: int, *, tz: tzinfo | None = None
     ) -> Parsed:
