@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
+from django.db.models import Case, F, Q, Value, When
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
+
+# A healthy source that brings nothing for so long is worth a look.
+QUIET_AFTER = timedelta(minutes=10)
 
 
 class SourceQuerySet(ScopedQuerySet["Source"]):
     def enabled(self) -> SourceQuerySet:
         return self.filter(enabled=True)
+
+    def with_status(self, now: datetime) -> SourceQuerySet:
+        """Give each source its `status`: it can be filtered by and shown."""
+        return self.annotate(status=status_at(now))
 
 
 class Source(OrganizationModel):
@@ -89,3 +99,24 @@ class SourceState(models.Model):
 
     def __str__(self) -> str:
         return f"state of {self.source_id}"
+
+
+def status_at(now: datetime) -> Case:
+    """Return the expression of a source's Status; the first that applies holds.
+
+    An error holds until something comes in after it.
+    """
+    seen = F("state__last_seen")
+    unmended = Q(state__last_seen__isnull=True) | Q(state__last_error_at__gte=seen)
+    return Case(
+        When(enabled=False, then=Value(Source.Status.DISABLED)),
+        When(
+            unmended,
+            state__last_error_at__isnull=False,
+            then=Value(Source.Status.ERROR),
+        ),
+        When(state__last_seen__isnull=True, then=Value(Source.Status.WAITING)),
+        When(state__last_seen__lte=now - QUIET_AFTER, then=Value(Source.Status.QUIET)),
+        default=Value(Source.Status.OK),
+        output_field=models.CharField(),
+    )

@@ -1,0 +1,112 @@
+"""Reading request bodies: never more than the limit, packed or not, never forever."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from sources.ingest.refusals import RefusedError, malformed, too_large
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+# A sender that stalls longer than this between the first and the last byte is let go.
+READ_SECONDS = 30
+ENCODINGS = ("identity", "gzip", "deflate", "zstd")
+
+
+class DisconnectedError(Exception):
+    """The client is gone: there is nobody to answer."""
+
+
+async def read_body(
+    receive: Receive, headers: Mapping[str, str], *, limit: int
+) -> bytes:
+    """Return the body as it was sent. Raises RefusedError, DisconnectedError."""
+    refuse_announced(headers, limit=limit)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _received(receive, limit)
+    except TimeoutError:
+        raise RefusedError(
+            408, "body_timeout", f"The body did not arrive within {READ_SECONDS} s."
+        ) from None
+
+
+def refuse_announced(headers: Mapping[str, str], *, limit: int) -> None:
+    """Refuse what is announced as too large before a byte of it is read."""
+    announced = headers.get("content-length", "0")
+    if not announced.isascii() or not announced.isdigit():
+        raise malformed("Content-Length is not a number.")
+    if int(announced) > limit:
+        raise too_large(limit)
+
+
+async def _received(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise too_large(limit)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def unpack(body: bytes, headers: Mapping[str, str], *, limit: int) -> bytes:
+    """Undo the Content-Encoding; a bomb is stopped at the limit. Raises RefusedError."""
+    encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+    if encoding not in ENCODINGS:
+        raise RefusedError(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding {encoding[:60]!r} is not supported: use "
+            f"{', '.join(ENCODINGS)}.",
+            headers={"Accept-Encoding": ", ".join(ENCODINGS)},
+        )
+    if encoding == "identity":
+        return body
+    unpackers = {"gzip": _gunzip, "deflate": _inflate, "zstd": _unzstd}
+    try:
+        return unpackers[encoding](body, limit)
+    except (zlib.error, EOFError, OSError, pa.ArrowInvalid) as error:
+        raise malformed(f"The body is not valid {encoding}: {error}.") from None
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+        return _bounded(stream.read(limit + 1), limit)
+
+
+def _inflate(body: bytes, limit: int) -> bytes:
+    """Deflate comes with zlib's header, as the standard says, or bare, as some send it."""
+    try:
+        return _inflated(body, limit, wbits=zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflated(body, limit, wbits=-zlib.MAX_WBITS)
+
+
+def _inflated(body: bytes, limit: int, *, wbits: int) -> bytes:
+    stream = zlib.decompressobj(wbits)
+    unpacked = _bounded(stream.decompress(body, limit + 1), limit)
+    if not stream.eof:
+        raise EOFError("it ends too early")
+    return unpacked
+
+
+def _unzstd(body: bytes, limit: int) -> bytes:
+    with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+        return _bounded(stream.read(limit + 1), limit)
+
+
+def _bounded(unpacked: bytes, limit: int) -> bytes:
+    if len(unpacked) > limit:
+        raise too_large(limit)
+    return unpacked

@@ -1,0 +1,80 @@
+"""Answers of the edge: the API's one error shape, and what each refusal is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Mapping[str, Any]
+    headers: Headers = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        return orjson.dumps(self.body)
+
+
+class RefusedError(Exception):
+    """A request that is not taken; `detail` says what to mend."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Headers | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers, self.extra = headers or {}, extra or {}
+
+    def answer(self) -> Answer:
+        error = {"code": self.code, "detail": self.detail}
+        return Answer(self.status, {"error": error, **self.extra}, self.headers)
+
+
+def malformed(detail: str, extra: Mapping[str, Any] | None = None) -> RefusedError:
+    return RefusedError(400, "malformed_body", detail, extra=extra)
+
+
+def unauthenticated(detail: str) -> RefusedError:
+    challenge = {"WWW-Authenticate": 'Bearer realm="api"'}
+    return RefusedError(401, "not_authenticated", detail, headers=challenge)
+
+
+def too_large(limit: int) -> RefusedError:
+    return RefusedError(
+        413,
+        "body_too_large",
+        f"A body may have {limit} bytes, before and after decompression: send less at "
+        "a time.",
+    )
+
+
+def busy(seconds: int) -> RefusedError:
+    return RefusedError(
+        429,
+        "backlog_full",
+        "Too much waits to be stored already; nothing of this request was taken. "
+        f"Send it again in {seconds} s.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def unavailable() -> RefusedError:
+    return RefusedError(
+        503,
+        "database_unavailable",
+        "The database is away; nothing of this request was taken. Send it again.",
+        headers={"Retry-After": "2"},
+    )

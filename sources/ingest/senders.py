@@ -1,0 +1,140 @@
+"""Who sends, and to which source: looked up once in a while, not once a request."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.utils import timezone
+
+from accounts.models import ApiToken
+from accounts.scope import Permission, Scope
+from accounts.services.tokens import (
+    NoOrganizationError,
+    UnknownOrganizationError,
+    find_token,
+    scope_of_token,
+)
+from sources.ingest.refusals import RefusedError, unauthenticated
+from sources.services.bindings import (
+    Binding,
+    UnknownSourceError,
+    UnusableSourceError,
+    binding_to_api,
+    binding_to_source,
+)
+
+# A revoked token, or a disabled source, is believed this long at most.
+BELIEVED_SECONDS = 3.0
+_MOST = 10_000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A token that may send to one organization."""
+
+    scope: Scope
+    team_id: int | None
+
+
+class Believed(Generic[Value]):
+    """Answers of a slow look-up, kept for seconds; refusals are answers too."""
+
+    def __init__(self, seconds: float = BELIEVED_SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[object, tuple[float, Value | RefusedError]] = (
+            OrderedDict()
+        )
+
+    def get(self, key: object) -> Value | None:
+        """Return what is known, or None. Raises RefusedError when that is known."""
+        with self._lock:
+            until, value = self._kept.get(key, (0.0, None))
+        if value is None or until < time.monotonic():
+            return None
+        if isinstance(value, RefusedError):
+            raise value.with_traceback(None)
+        return value
+
+    def look_up(self, key: object, ask: Callable[[], Value]) -> Value:
+        """Ask anew and keep the answer. Raises what `ask` raises."""
+        try:
+            value = ask()
+        except RefusedError as refused:
+            self._keep(key, refused)
+            raise
+        self._keep(key, value)
+        return value
+
+    def forget(self, key: object) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+
+    def _keep(self, key: object, value: Value | RefusedError) -> None:
+        with self._lock:
+            self._kept[key] = (time.monotonic() + self._seconds, value)
+            self._kept.move_to_end(key)
+            if len(self._kept) > _MOST:
+                self._kept.popitem(last=False)
+
+
+def bearer_token(authorization: str) -> str:
+    """Raises RefusedError."""
+    scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise unauthenticated(
+            "Send a token with the permission “ingest”: Authorization: Bearer TOKEN."
+        )
+    return secret.strip()
+
+
+def key_of(secret: str, slug: str | None) -> object:
+    """The secret itself is not kept in memory longer than its request."""
+    return hashlib.sha256(secret.encode()).digest(), slug
+
+
+def find_sender(secret: str, slug: str | None) -> Sender:
+    """Raises RefusedError."""
+    token = find_token(secret, now=timezone.now())
+    if token is None:
+        raise unauthenticated("The token is unknown, expired or revoked.")
+    scope = _scope(token, slug)
+    if not scope.may(Permission.INGEST):
+        raise RefusedError(
+            403, "permission_denied", "The token lacks the permission “ingest”."
+        )
+    return Sender(scope, token.team_id)
+
+
+def _scope(token: ApiToken, slug: str | None) -> Scope:
+    try:
+        return scope_of_token(token, requested_slug=slug)
+    except NoOrganizationError:
+        raise RefusedError(
+            400,
+            "organization_required",
+            "The token is platform-wide: say which organization is meant in the "
+            "header X-Scope-OrgID.",
+        ) from None
+    except UnknownOrganizationError:
+        raise RefusedError(404, "not_found", "There is no such organization.") from None
+
+
+def find_binding(sender: Sender, source: str | None) -> Binding:
+    """Raises RefusedError."""
+    if source is None:
+        return binding_to_api(sender.team_id)
+    try:
+        return binding_to_source(sender.scope, source)
+    except UnknownSourceError as error:
+        raise RefusedError(404, "source_not_found", str(error)) from None
+    except UnusableSourceError as error:
+        raise RefusedError(409, "source_unusable", str(error)) from None

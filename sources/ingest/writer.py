@@ -1,0 +1,140 @@
+"""Group commit: requests that arrive together share one transaction."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections, connections
+
+from sources.services.failures import is_passing
+from sources.services.inbox import Arrival, BacklogFullError, Receipt, deposit
+
+logger = logging.getLogger(__name__)
+
+# What one commit takes at most.
+_GROUP_BYTES = 32 * 2**20
+_GROUP_PARCELS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One request's batch; `done` is answered when it is committed, or why not."""
+
+    arrival: Arrival
+    receipt: Receipt | None = None
+    done: Future[None] = field(default_factory=Future)
+
+    @property
+    def receipts(self) -> Sequence[Receipt]:
+        return () if self.receipt is None else (self.receipt,)
+
+    @property
+    def receipt_key(self) -> tuple[int, str] | None:
+        found = self.receipt
+        return None if found is None else (found.organization_id, found.key)
+
+
+class Writer:
+    """One thread with a connection of its own, started by the first parcel."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
+        self._held_over: list[Parcel] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, parcel: Parcel) -> Future[None]:
+        self._waiting.put(parcel)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="ingest-writer", daemon=True
+                )
+                self._thread.start()
+        return parcel.done
+
+    def close(self) -> None:
+        """Commit what waits and stop."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            for group in self._groups():
+                close_old_connections()
+                _write(group)
+        finally:
+            connections.close_all()
+
+    def _groups(self) -> Iterator[list[Parcel]]:
+        while True:
+            first = self._held_over.pop(0) if self._held_over else self._waiting.get()
+            if first is None:
+                return
+            group = self._with_followers(first)
+            wanted = [p for p in group if p.done.set_running_or_notify_cancel()]
+            if wanted:
+                yield wanted
+
+    def _with_followers(self, first: Parcel) -> list[Parcel]:
+        """Take what waits already, but no two of one Idempotency-Key."""
+        group, size = [first], len(first.arrival.payload)
+        keys = {first.receipt_key}
+        while size < _GROUP_BYTES and len(group) < _GROUP_PARCELS:
+            parcel = self._next_waiting()
+            if parcel is None:
+                break
+            if parcel.receipt_key is not None and parcel.receipt_key in keys:
+                self._held_over.append(parcel)
+                break
+            keys.add(parcel.receipt_key)
+            group.append(parcel)
+            size += len(parcel.arrival.payload)
+        return group
+
+    def _next_waiting(self) -> Parcel | None:
+        try:
+            parcel = self._waiting.get_nowait()
+        except queue.Empty:
+            return None
+        if parcel is None:  # The order to stop comes after this group.
+            self._waiting.put(None)
+        return parcel
+
+
+def _write(group: Sequence[Parcel]) -> None:
+    """Commit the group, or else each parcel alone: one bad one fails alone."""
+    error = _failure(group)
+    if error is None or len(group) == 1 or is_passing(error):
+        for parcel in group:
+            _answer(parcel, error)
+        return
+    if not isinstance(error, BacklogFullError):
+        logger.info("Depositing %s requests one by one: %s", len(group), error)
+    for parcel in group:
+        _answer(parcel, _failure([parcel]))
+
+
+def _failure(group: Sequence[Parcel]) -> Exception | None:
+    try:
+        deposit(
+            [parcel.arrival for parcel in group],
+            receipts=[receipt for parcel in group for receipt in parcel.receipts],
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, each request must hear of it
+        return error
+    return None
+
+
+def _answer(parcel: Parcel, error: Exception | None) -> None:
+    if error is None:
+        parcel.done.set_result(None)
+    else:
+        parcel.done.set_exception(error)

@@ -1,0 +1,24 @@
+"""What beat is told to enqueue for sources: data, not side effects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts.periodic import Call
+from sources.services.claims import anything_waits
+from sources.services.live_state import anything_changed
+
+# Housekeeping has its second of each hour, apart from the round ones of others.
+_HOUSEKEEPING_AT = (17, 23)
+
+
+def due(now: datetime) -> list[Call]:
+    """Sweep what a lost nudge left; show at most once a second what has changed."""
+    calls = []
+    if anything_waits(now):
+        calls.append(Call("sources.tasks.drain_inbox", cluster="ingest"))
+    if anything_changed(now):
+        calls.append(Call("sources.tasks.publish_states"))
+    if (now.minute, now.second) == _HOUSEKEEPING_AT:
+        calls.append(Call("sources.tasks.delete_old_records"))
+    return calls

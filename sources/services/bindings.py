@@ -1,0 +1,49 @@
+"""What a push is bound to: a push source by name, or the API itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accounts.scope import Scope
+from sources.models import Source
+
+# The `source` label of what is pushed without naming a source.
+API_SOURCE = "api"
+
+
+class UnknownSourceError(LookupError):
+    """The scope sees no source of that name."""
+
+
+class UnusableSourceError(Exception):
+    """The source takes no pushes; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Whose the telemetry is, and what is put on it."""
+
+    source_id: int | None
+    team_id: int | None
+    priority: int
+    labels: Mapping[str, str]
+
+
+def binding_to_api(team_id: int | None) -> Binding:
+    return Binding(None, team_id, Source.Priority.NORMAL, {"source": API_SOURCE})
+
+
+def binding_to_source(scope: Scope, name: str) -> Binding:
+    """Raises UnknownSourceError and UnusableSourceError."""
+    source = Source.objects.visible_to(scope).filter(name=name).first()
+    if source is None:
+        raise UnknownSourceError(f"There is no source {name[:100]!r}.")
+    if source.kind != Source.Kind.PUSH:
+        raise UnusableSourceError(
+            f"Source {name!r} is of kind {source.kind}: only push sources take pushes."
+        )
+    if not source.enabled:
+        raise UnusableSourceError(f"Source {name!r} is disabled: enable it first.")
+    labels = {**source.labels, "source": source.name}
+    return Binding(source.pk, source.team_id, source.priority, labels)

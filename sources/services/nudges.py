@@ -1,0 +1,53 @@
+"""Waking the ingest workers: one message for any number of deposits.
+
+No wake-up is lost. A deposit commits before it nudges; a drain takes the key away
+before it looks. So a nudge that finds the key taken has a drain ahead of it that
+will look after its commit. What Redis loses, beat's sweep finds within a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+logger = logging.getLogger(__name__)
+
+_KEY = "vedette:ingest:nudge"
+_COALESCE_MS = 500
+
+
+def nudge() -> None:
+    """Ask for a drain, unless one is asked for already. Never raises for Redis."""
+    try:
+        if _redis().set(_KEY, b"1", nx=True, px=_COALESCE_MS):
+            options = {"cluster": "ingest", "broker": _broker()}
+            async_task("sources.tasks.drain_inbox", q_options=options)
+    except redis.RedisError as error:
+        logger.warning("The ingest workers were not woken: %s", error)
+
+
+def answer_nudges() -> None:
+    """Say that a drain is about to look: deposits from now on ask for another one."""
+    try:
+        _redis().delete(_KEY)
+    except redis.RedisError as error:
+        logger.warning("The nudge was not taken away: %s", error)
+
+
+@cache
+def _broker() -> Any:
+    """One connection a process; django-q would open one for each task."""
+    return get_broker("ingest")
+
+
+@cache
+def _redis() -> Any:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+    )

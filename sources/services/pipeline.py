@@ -1,0 +1,178 @@
+"""From the inbox to the store: parse, detect, append, count, delete, in one commit.
+
+A worker that dies anywhere leaves its batches as they were, and the next one stores
+them. A batch that fails is tried alone, so that it holds up nobody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.db import transaction
+
+from accounts.models import Organization
+from accounts.scope import Scope
+from alerts.detection import detect
+from monitoring import live
+from monitoring.services.append import append_logs, append_samples
+from monitoring.telemetry import LogBatch, SampleBatch
+from sources.models import BatchKind, InboxBatch
+from sources.services.claims import MAX_BATCHES, claim_fresh, claim_one, due_again
+from sources.services.counting import count_stored
+from sources.services.failures import is_passing, note_failure
+from sources.services.merging import merge_logs, merge_samples
+from sources.services.parsing import Parser
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOutcome:
+    """What one drain stored; `failed` batches were put off or buried."""
+
+    batches: int = 0
+    lines: int = 0
+    samples: int = 0
+    failed: int = 0
+
+    @property
+    def found_nothing(self) -> bool:
+        return not self.batches and not self.failed
+
+    def __add__(self, other: DrainOutcome) -> DrainOutcome:
+        return DrainOutcome(
+            self.batches + other.batches,
+            self.lines + other.lines,
+            self.samples + other.samples,
+            self.failed + other.failed,
+        )
+
+
+def drain(now: datetime, *, max_batches: int = MAX_BATCHES) -> DrainOutcome:
+    """Store what waits, within one transaction's budget.
+
+    Raises the database's own error when it is away or busy: nothing was done then,
+    and no batch is to blame.
+    """
+    outcome = _drain_fresh(now, max_batches)
+    return _drain_each(due_again(now), now, outcome)
+
+
+def _drain_fresh(now: datetime, max_batches: int) -> DrainOutcome:
+    claimed: list[int] = []
+    try:
+        with transaction.atomic():
+            batches = claim_fresh(max_batches=max_batches)
+            claimed = [batch.pk for batch in batches]
+            return _store(batches, now)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        logger.warning("Draining %s batches one by one: %s", len(claimed), error)
+    return _drain_each(claimed, now, DrainOutcome())
+
+
+def _drain_each(
+    batch_ids: Iterable[int], now: datetime, outcome: DrainOutcome
+) -> DrainOutcome:
+    for batch_id in batch_ids:
+        outcome += _drain_alone(batch_id, now)
+    return outcome
+
+
+def _drain_alone(batch_id: int, now: datetime) -> DrainOutcome:
+    try:
+        with transaction.atomic():
+            batch = claim_one(batch_id)
+            return _store([batch], now) if batch else DrainOutcome()
+    except Exception as error:
+        if is_passing(error):
+            raise
+        note_failure(batch_id, error, now)
+        return DrainOutcome(failed=1)
+
+
+def _store(claimed: Sequence[InboxBatch], now: datetime) -> DrainOutcome:
+    """Store claimed batches in the caller's transaction. Raises what any of them does."""
+    if not claimed:
+        return DrainOutcome()
+    decoded = [(batch, _decode(batch)) for batch in claimed]
+    scopes = _scopes(claimed)
+    parser = Parser(claimed)
+    for (organization_id, team_id), group in _by_owner(decoded):
+        scope = scopes[organization_id]
+        _store_logs(scope, parser.parse(group), team_id, now)
+        _store_samples(scope, group, team_id, now)
+    count_stored(claimed, parser.recognised, now)
+    InboxBatch.objects.filter(pk__in=[batch.pk for batch in claimed]).delete()
+    return _outcome(claimed)
+
+
+Decoded = tuple[InboxBatch, LogBatch | SampleBatch]
+
+
+def _decode(batch: InboxBatch) -> LogBatch | SampleBatch:
+    """Raises CorruptBatchError."""
+    kind = LogBatch if batch.kind == BatchKind.LOGS else SampleBatch
+    return kind.decode(bytes(batch.payload))
+
+
+def _scopes(batches: Sequence[InboxBatch]) -> dict[int, Scope]:
+    ids = {batch.organization_id for batch in batches}
+    slugs = Organization.objects.filter(pk__in=ids).values_list("pk", "slug")
+    return {pk: Scope.of_system(pk, slug) for pk, slug in slugs}
+
+
+def _by_owner(
+    decoded: Sequence[Decoded],
+) -> Iterator[tuple[tuple[int, int | None], list[Decoded]]]:
+    def owner(item: Decoded) -> tuple[int, int]:
+        return item[0].organization_id, item[0].team_id or 0
+
+    for (organization_id, team_id), group in groupby(sorted(decoded, key=owner), owner):
+        yield (organization_id, team_id or None), list(group)
+
+
+def _store_logs(
+    scope: Scope, parsed: Iterable[LogBatch], team_id: int | None, now: datetime
+) -> None:
+    for batch in merge_logs(parsed):
+        detect(scope, batch, team_id=team_id, now=now)
+        append_logs(scope, batch, team_id=team_id, now=now)
+        _show_lines(scope, batch, team_id, now)
+
+
+def _store_samples(
+    scope: Scope, group: Sequence[Decoded], team_id: int | None, now: datetime
+) -> None:
+    batches = [batch for _, batch in group if isinstance(batch, SampleBatch)]
+    if batches:
+        batch = merge_samples(batches)
+        append_samples(scope, batch, team_id=team_id, now=now)
+        _show_samples(scope, batch, team_id)
+
+
+def _show_lines(
+    scope: Scope, batch: LogBatch, team_id: int | None, now: datetime
+) -> None:
+    transaction.on_commit(
+        lambda: live.publish_lines(
+            scope.organization_id, batch, team_id=team_id, ingested_at=now
+        )
+    )
+
+
+def _show_samples(scope: Scope, batch: SampleBatch, team_id: int | None) -> None:
+    transaction.on_commit(
+        lambda: live.publish_samples(scope.organization_id, batch, team_id=team_id)
+    )
+
+
+def _outcome(stored: Sequence[InboxBatch]) -> DrainOutcome:
+    lines = sum(b.count for b in stored if b.kind == BatchKind.LOGS)
+    samples = sum(b.count for b in stored if b.kind == BatchKind.SAMPLES)
+    return DrainOutcome(len(stored), lines, samples)

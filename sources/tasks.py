@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import logging
+import time
+
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from sources.services import housekeeping, live_state
+from sources.services.claims import anything_waits
+from sources.services.nudges import answer_nudges, nudge
+from sources.services.pipeline import DrainOutcome, drain
+
+logger = logging.getLogger(__name__)
+
+# After this long another task goes on, so that a worker can be stopped in between.
+_SECONDS = 20
+
+
+def drain_inbox() -> None:
+    """Drain until nothing is left; any number of workers may do so at once."""
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        answer_nudges()
+        if _drain_once().found_nothing:
+            return
+    if anything_waits(timezone.now()):
+        nudge()
+
+
+def _drain_once() -> DrainOutcome:
+    """A database that is away ends the task: beat's sweep starts the next one."""
+    try:
+        return drain(timezone.now())
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("Draining stopped, to be tried again: %s", error)
+        close_old_connections()
+        return DrainOutcome()
+
+
+def publish_states() -> None:
+    live_state.publish_states(timezone.now())
+
+
+def delete_old_records() -> None:
+    housekeeping.delete_old_records(timezone.now())
