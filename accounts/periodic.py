@@ -23,6 +23,20 @@ class Call:
         return ":".join((self.path, *map(str, self.args)))
 
 
+_CLUSTERS = ("default", "ingest")
+_HEARTBEAT_SECONDS = 5
+# Its own second of each hour, apart from the round ones of others.
+_FORGET_AT = (11, 41)
+
+
 def due(now: datetime) -> list[Call]:
-    """Return the account work that is due: none needs a clock yet."""
-    return []
+    """Let each cluster of workers prove that it is at work."""
+    calls = []
+    if now.second % _HEARTBEAT_SECONDS == 0:
+        calls += [
+            Call("accounts.tasks.worker_heartbeat", (cluster,), cluster)
+            for cluster in _CLUSTERS
+        ]
+    if (now.minute, now.second) == _FORGET_AT:
+        calls.append(Call("accounts.tasks.forget_dead_processes"))
+    return calls

@@ -71,12 +71,12 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
+    "config",  # Before django_q, whose qcluster command it hardens.
     "django_q",
     "accounts",
     "monitoring",
     "alerts",
     "sources",
-    "config",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -172,6 +172,7 @@ UNFOLD = {
 # One cluster a queue: a burst of ingestion must not hold up notifications.
 _CLUSTER = {
     "redis": REDIS_URL,
+    "broker_class": "config.services.queue_broker.QueueBroker",
     "workers": env.int("DEFAULT_WORKERS", default=1),
     "timeout": 300,
     "retry": 360,
@@ -264,4 +265,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # It says at INFO when each task is enqueued, begins and ends.
+    "loggers": {"django-q": {"level": "WARNING"}},
 }

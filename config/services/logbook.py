@@ -49,7 +49,7 @@ class Console:
     """Prints lines under their process's name, in colour only to a person."""
 
     def __init__(self, stream: TextIO, names: tuple[str, ...]) -> None:
-        self._stream = stream
+        self._stream: TextIO | None = stream
         self._width = max(map(len, names), default=0)
         coloured = stream.isatty()
         self._colours = {
@@ -62,43 +62,33 @@ class Console:
         colour = self._colours.get(name)
         if colour is not None:
             prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
+        if self._stream is None:
+            return
         try:
             self._stream.write(f"{prefix} {line}\n")
             self._stream.flush()
-        except (BrokenPipeError, OSError):
+        except OSError:
             # The terminal is gone; the files still tell.
-            self._stream = _Nowhere()
-
-
-class _Nowhere(TextIO):
-    def write(self, _text: str, /) -> int:
-        return 0
-
-    def flush(self) -> None:
-        pass
+            self._stream = None
 
 
 class LineReader:
-    """Cuts a non-blocking stream of bytes into lines of bounded length."""
+    """Cuts what arrives on a non-blocking descriptor into lines of bounded length."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._rest = b""
         self.ended = False
 
     def read(self) -> Iterator[str]:
         """Yield the whole lines that have arrived."""
-        chunk = self._stream.read(2**16)
-        if chunk is None:
+        try:
+            chunk = os.read(self._descriptor, 2**16)
+        except BlockingIOError:
             return
-        if chunk == b"":
-            self.ended = True
-            if self._rest:
-                yield _decode(self._rest)
-            self._rest = b""
-            return
+        self.ended = not chunk
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
+        if self._rest and (self.ended or len(self._rest) > LONGEST_LINE):
             lines.append(self._rest)
             self._rest = b""
         yield from map(_decode, lines)

@@ -80,11 +80,13 @@ class Child:
             user=user.uid if user else None,
             group=user.gid if user else None,
             extra_groups=[] if user else None,
-            preexec_fn=_dies_with(os.getpid(), program.orphan_signal),
+            # One thread only, and it calls nothing that could wait for another.
+            preexec_fn=_dies_with(os.getpid(), program.orphan_signal),  # noqa: PLW1509
         )
         assert self.process.stdout is not None  # noqa: S101 - for mypy
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.reader = LineReader(self.process.stdout)
+        descriptor = self.process.stdout.fileno()
+        os.set_blocking(descriptor, False)
+        self.reader = LineReader(descriptor)
         self._started_at = now
 
     def has_exited(self) -> bool:
