@@ -91,7 +91,6 @@ def append_samples(
     """
     kept, rejected = _within_retention(batch.ts_ms, now)
     owner = Owner(scope.organization_id, team_id)
-    registry.describe_metrics(owner, batch.metadata, now=now)
     if not kept.any():
         return AppendOutcome(0, rejected)
     index = batch.series_index[kept]
@@ -105,6 +104,7 @@ def append_samples(
         ),
         np.int64,
     )[np.searchsorted(used, index)]
+    registry.describe_metrics(owner, batch.metadata, now=now)
     samples.append_samples(
         scope.organization_id,
         ids[:, 1],
