@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 
 from config.services.sharing import Servers
 from tests.settings import OWN_STATE
@@ -38,6 +39,17 @@ def django_db_modify_db_settings(
     embedded_servers: Servers, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
     """Start the servers before pytest-django creates its database."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """End the connections that threads of the tests left open, or the drop fails."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
