@@ -116,14 +116,13 @@ class IngestEdge:
         limit = settings.INGEST_MAX_BODY_BYTES
         raw = await read_body(receive, request.headers, limit=limit)
         push = Push(request, sender, binding, raw, timezone.now())
-        parcel, answer = await self._in_thread(prepare, push)
+        parcel, answer = await self._in_thread(lambda: prepare(push))
         if parcel is None:
             return answer
         try:
             await asyncio.wrap_future(self._writer.put(parcel))
         except DuplicateReceiptError:
-            earlier = await self._in_thread(earlier_answer, push)
-            return earlier or answer
+            return await self._in_thread(lambda: earlier_answer(push)) or answer
         return answer
 
     async def _sender(self, request: PushRequest) -> Sender:
@@ -131,25 +130,33 @@ class IngestEdge:
         refuse_announced(request.headers, limit=settings.INGEST_MAX_BODY_BYTES)
         slug = request.organization_slug
         key = key_of(secret, slug)
-        return self._senders.get(key) or await self._in_thread(
-            self._senders.look_up, key, lambda: find_sender(secret, slug)
+        known = self._senders.get(key)
+        if known is not None:
+            return known
+        return await self._in_thread(
+            lambda: self._senders.look_up(key, lambda: find_sender(secret, slug))
         )
 
     async def _binding(self, request: PushRequest, sender: Sender) -> Binding:
         key = (sender.scope.organization_id, sender.team_id, request.source)
-        return self._bindings.get(key) or await self._in_thread(
-            self._bindings.look_up, key, lambda: find_binding(sender, request.source)
+        known = self._bindings.get(key)
+        if known is not None:
+            return known
+        return await self._in_thread(
+            lambda: self._bindings.look_up(
+                key, lambda: find_binding(sender, request.source)
+            )
         )
 
-    async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _connected, work, *args)
+        return await loop.run_in_executor(self._pool, _connected, work)
 
 
-def _connected(work: Callable[..., Result], *args: Any) -> Result:
+def _connected(work: Callable[[], Result]) -> Result:
     """A connection that the server has dropped is replaced, not used."""
     close_old_connections()
-    return work(*args)
+    return work()
 
 
 async def _send(send: Send, answer: Answer) -> None:

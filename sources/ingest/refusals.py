@@ -38,6 +38,16 @@ class RefusedError(Exception):
         self.status, self.code, self.detail = status, code, detail
         self.headers, self.extra = headers or {}, extra or {}
 
+    def again(self) -> RefusedError:
+        """Return a copy: an exception that was raised carries its traceback."""
+        return RefusedError(
+            self.status,
+            self.code,
+            self.detail,
+            headers=self.headers,
+            extra=self.extra,
+        )
+
     def answer(self) -> Answer:
         error = {"code": self.code, "detail": self.detail}
         return Answer(self.status, {"error": error, **self.extra}, self.headers)

@@ -31,7 +31,6 @@ from sources.services.bindings import (
 
 # A revoked token, or a disabled source, is believed this long at most.
 BELIEVED_SECONDS = 3.0
-_MOST = 10_000
 
 Value = TypeVar("Value")
 
@@ -47,8 +46,14 @@ class Sender:
 class Believed(Generic[Value]):
     """Answers of a slow look-up, kept for seconds; refusals are answers too."""
 
-    def __init__(self, seconds: float = BELIEVED_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(
+        self,
+        seconds: float = BELIEVED_SECONDS,
+        *,
+        most: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds, self._most, self._clock = seconds, most, clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[object, tuple[float, Value | RefusedError]] = (
             OrderedDict()
@@ -58,10 +63,10 @@ class Believed(Generic[Value]):
         """Return what is known, or None. Raises RefusedError when that is known."""
         with self._lock:
             until, value = self._kept.get(key, (0.0, None))
-        if value is None or until < time.monotonic():
+        if value is None or until < self._clock():
             return None
         if isinstance(value, RefusedError):
-            raise value.with_traceback(None)
+            raise value.again()
         return value
 
     def look_up(self, key: object, ask: Callable[[], Value]) -> Value:
@@ -74,15 +79,11 @@ class Believed(Generic[Value]):
         self._keep(key, value)
         return value
 
-    def forget(self, key: object) -> None:
-        with self._lock:
-            self._kept.pop(key, None)
-
     def _keep(self, key: object, value: Value | RefusedError) -> None:
         with self._lock:
-            self._kept[key] = (time.monotonic() + self._seconds, value)
+            self._kept[key] = (self._clock() + self._seconds, value)
             self._kept.move_to_end(key)
-            if len(self._kept) > _MOST:
+            if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
 

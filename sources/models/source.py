@@ -61,6 +61,9 @@ class Source(OrganizationModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    # Set by with_status() alone.
+    status: str
+
     objects = ScopedManager.from_queryset(SourceQuerySet)()
 
     class Meta(OrganizationModel.Meta):

@@ -30,7 +30,7 @@ from sources.protocols.label_sets import (
 from sources.protocols.levels import InvalidLevelError, level_of
 from sources.protocols.timestamps import InvalidTimeError, column_to_ns
 
-MAX_FIELDS = 256
+MAX_FIELDS = 128
 _SAMPLE_RECORDS = 32
 
 

@@ -33,7 +33,7 @@ from sources.protocols.timestamps import values_to_ns
 
 KEYS = ("timestamp", "line", "level", "labels", "fields")
 # A field is a column of the whole batch, so that few lines with many names cost much.
-MAX_FIELDS = 256
+MAX_FIELDS = 128
 MAX_FIELD_NAME = 255
 _BOM = b"\xef\xbb\xbf"
 

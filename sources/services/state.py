@@ -1,10 +1,12 @@
-"""What machines say about a source: errors, and what is shown live."""
+"""What machines say about a source: what is wrong with it, and that it is no more."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from django.db import connection
+
+from sources.models import SourceState
 
 _MAX_ERROR = 2000
 _NOTE = """
@@ -20,6 +22,15 @@ ON CONFLICT (source_id) DO UPDATE SET
 def note_error(source_id: int, message: str, now: datetime) -> None:
     """Show the message at the source, until data that come in later make it healthy."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _NOTE, [message[:_MAX_ERROR].replace("\x00", ""), now, source_id]
-        )
+        cursor.execute(_NOTE, [_stored(message), now, source_id])
+
+
+def clear_error(source_id: int, message: str) -> None:
+    """Take the message back; another one that was noted meanwhile stays."""
+    SourceState.objects.filter(source_id=source_id, last_error=_stored(message)).update(
+        last_error="", last_error_at=None
+    )
+
+
+def _stored(message: str) -> str:
+    return message[:_MAX_ERROR].replace("\x00", "")
