@@ -1,0 +1,214 @@
+"""One file being read: from where it was left, in whole lines, exactly once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from typing_extensions import override
+
+from sources.connectors.file_tail.cursors import HEAD_BYTES, Head, shown
+from sources.connectors.file_tail.splitting import Lines, cut_line, split
+from sources.models import Cursor
+
+BINARY_PROBE = 8192
+_GUARD_BYTES = 256
+_SCAN_BYTES = 2**20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class FileChangedError(Exception):
+    """What was read is not in the file any more: it was truncated or written anew."""
+
+
+class BinaryFileError(Exception):
+    """The file is not text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a source's files are read."""
+
+    encoding: str
+    max_line_bytes: int
+
+
+@dataclass(slots=True)
+class Piece:
+    """Whole lines of one file, and where it stands behind them."""
+
+    tail: Tail
+    lines: Lines
+    old_offset: int
+    new_offset: int
+    guard: bytes  # the bytes before `new_offset`, to be found there again
+    more: bool  # the file had more than was asked for
+
+    @property
+    def size(self) -> int:
+        return self.new_offset - self.old_offset
+
+
+class Tail:
+    """A plain file. Its offset moves only when its lines have been stored."""
+
+    def __init__(
+        self, fd: int, key: tuple[int, int], path: str, cursor: Cursor
+    ) -> None:
+        self.fd: int | None = fd
+        self.key = key
+        self.path: str | None = path  # where it is now; None: no longer to be found
+        self.cursor = cursor
+        self.offset = cursor.offset
+        self.origin = cursor.path  # what it was called when its lines were written
+        self.seen: tuple[int, int] | None = None  # size and mtime when last read
+        self.changed_at: datetime | None = None  # when it was last found changed
+        self.guard: bytes | None = None  # the bytes before the offset
+        self._no_newline_before = 0
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Tail {self.path or self.origin}@{self.offset}>"
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether others write where this file was: what is in it is all it will have."""
+        return self.path is None or shown(self.path) != self.origin
+
+    @property
+    def has_held_line(self) -> bool:
+        """Whether a last line waits for its newline."""
+        return self.seen is not None and self.seen[0] > self.offset
+
+    def has_news(self, status: os.stat_result) -> bool:
+        """Whether the file may have changed since it was last read."""
+        return (status.st_size, status.st_mtime_ns) != self.seen
+
+    def read(self, limit: int, rules: Rules, *, is_final: bool = False) -> Piece | None:
+        """Return whole lines of about `limit` bytes, or None when there is no new one.
+
+        A last line without its newline is held until the newline comes; `is_final`
+        takes it as it is. Reading does not move the offset: `advance` does.
+        Raises FileChangedError and BinaryFileError.
+        """
+        fd = self._descriptor()
+        status = os.fstat(fd)
+        self.seen = (status.st_size, status.st_mtime_ns)
+        data = self._read_unchanged(
+            fd, status.st_size, max(limit, rules.max_line_bytes + 1)
+        )
+        if self.offset == 0 and b"\0" in data[:BINARY_PROBE]:
+            raise BinaryFileError
+        end = data.rfind(b"\n") + 1
+        if end:
+            more = self.offset + end < status.st_size
+            return self._piece(data[:end], rules, more=more)
+        if len(data) > rules.max_line_bytes:
+            return self._read_long_line(data, status.st_size, rules, is_final=is_final)
+        return self._piece(data, rules, more=False) if is_final and data else None
+
+    def is_read_to_end(self) -> bool:
+        return os.fstat(self._descriptor()).st_size == self.offset
+
+    def is_rewritten(self) -> bool:
+        """Whether what was read is not in the file any more."""
+        fd = self._descriptor()
+        if os.fstat(fd).st_size < self.offset:
+            return True
+        guard = self.guard or b""
+        return os.pread(fd, len(guard), self.offset - len(guard)) != guard
+
+    def advance(self, piece: Piece) -> None:
+        self.offset = self.cursor.offset = piece.new_offset
+        self.guard = piece.guard
+
+    def reload(self, cursor: Cursor) -> None:
+        """Continue where another collector has left the file."""
+        self.cursor, self.offset = cursor, cursor.offset
+        self.guard = None
+        self._no_newline_before = 0
+        self.seen = None
+
+    def longer_head(self) -> Head | None:
+        """Return the file's head when more of it is there than the cursor knows.
+
+        Raises FileChangedError.
+        """
+        if self.cursor.head_length >= HEAD_BYTES:
+            return None
+        data = os.pread(self._descriptor(), HEAD_BYTES, 0)
+        if not Head.of_cursor(self.cursor).fits(data):
+            raise FileChangedError
+        head = Head.of(data)
+        return head if head.length > self.cursor.head_length else None
+
+    def close(self) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def _descriptor(self) -> int:
+        if self.fd is None:
+            raise FileNotFoundError(self.path)
+        return self.fd
+
+    def _read_unchanged(self, fd: int, size: int, limit: int) -> bytes:
+        """Read on, and in the same call the bytes before the offset.
+
+        They must be those that were read before: a file that is written anew can
+        have grown past the offset already.
+        """
+        if size < self.offset:
+            raise FileChangedError
+        start = max(0, self.offset - _GUARD_BYTES)
+        kept = self.offset - start
+        block = os.pread(fd, kept + min(limit, size - self.offset), start)
+        before = block[:kept]
+        if len(before) < kept or self.guard not in {None, before}:
+            raise FileChangedError
+        self.guard = before
+        return block[kept:]
+
+    def _piece(self, data: bytes, rules: Rules, *, more: bool) -> Piece:
+        text = data.removeprefix(_BYTE_ORDER_MARK) if self.offset == 0 else data
+        lines = split(text, encoding=rules.encoding, max_bytes=rules.max_line_bytes)
+        return self._placed(lines, self.offset + len(data), data, more=more)
+
+    def _placed(self, lines: Lines, end: int, data: bytes, *, more: bool) -> Piece:
+        guard = ((self.guard or b"") + data)[-_GUARD_BYTES:]
+        return Piece(self, lines, self.offset, end, guard, more)
+
+    def _read_long_line(
+        self, data: bytes, size: int, rules: Rules, *, is_final: bool
+    ) -> Piece | None:
+        """Find the end of a line that is longer than a whole read, and keep its start.
+
+        Where it has no end yet, the next look continues the search from here.
+        """
+        fd = self._descriptor()
+        searched = max(self.offset + len(data), self._no_newline_before)
+        end = self._find_newline(fd, searched)
+        if end is None and not is_final:
+            return None
+        stop = size if end is None else end + 1
+        length = size if end is None else end
+        lines = cut_line(
+            data[: rules.max_line_bytes],
+            length - self.offset,
+            encoding=rules.encoding,
+            max_bytes=rules.max_line_bytes,
+        )
+        start = max(0, stop - _GUARD_BYTES)
+        guard = os.pread(fd, stop - start, start)
+        return Piece(self, lines, self.offset, stop, guard, stop < size)
+
+    def _find_newline(self, fd: int, position: int) -> int | None:
+        while block := os.pread(fd, _SCAN_BYTES, position):
+            found = block.find(b"\n")
+            if found >= 0:
+                self._no_newline_before = 0
+                return position + found
+            position += len(block)
+        self._no_newline_before = position
+        return None

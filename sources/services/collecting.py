@@ -1,0 +1,266 @@
+"""The collector: works the sources it holds leases on, and survives what fails.
+
+One thread, one database connection. Connectors return harvests; those of one round
+are deposited together, in one transaction with their cursors' advances.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import Error as DatabaseFailure
+from django.db import connection
+
+from accounts.services import heartbeats
+from monitoring.telemetry import LogBatch
+from sources.connectors import Connector, Harvest, Outcome, SourceSpec
+from sources.connectors.file_tail import FileTail
+from sources.connectors.host import HostMetrics
+from sources.models import BatchKind, Source
+from sources.services import leases
+from sources.services.failures import is_passing
+from sources.services.inbox import (
+    Arrival,
+    BacklogFullError,
+    CursorAdvance,
+    CursorConflictError,
+    deposit,
+)
+from sources.services.leases import Holder
+from sources.services.runners import Runner
+
+logger = logging.getLogger(__name__)
+
+CONNECTORS: dict[str, type[Connector]] = {
+    Source.Kind.FILE: FileTail,
+    Source.Kind.HOST: HostMetrics,
+}
+RECONCILE_EVERY = timedelta(seconds=1)
+BEAT_EVERY = timedelta(seconds=3)
+# Lines that are written one by one travel together when they come this close.
+COALESCE = timedelta(milliseconds=20)
+ROUND_BYTES = 8 * 2**20
+FIRST_DELAY = timedelta(milliseconds=200)
+LONGEST_DELAY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one runner brought in this round."""
+
+    runner: Runner
+    harvest: Harvest
+    payload: bytes
+
+
+class Collector:
+    """All of `manage.py collect` but the process around it."""
+
+    def __init__(self, holder: Holder, wake: Callable[[], None]) -> None:
+        self.counts: Counter[str] = Counter()
+        self._holder = holder
+        self._wake = wake
+        self._runners: dict[int, Runner] = {}
+        self._reconcile_at: datetime | None = None
+        self._beat_at: datetime | None = None
+        self._failures = 0
+        self._database_back_at: datetime | None = None
+
+    def step(self, now: datetime) -> datetime:
+        """Do one round; return when the next one is due, unless something wakes us."""
+        try:
+            if self._database_back_at is None or now >= self._database_back_at:
+                self._reconcile(now)
+                self._beat(now)
+                self._round(now)
+                self._find_database()
+            else:
+                self._look_at_perishables(now)
+        except DatabaseFailure as error:
+            self._lose_database(error, now)
+        return self._next_at(now)
+
+    def stop(self) -> None:
+        """Stop all connectors and let go of their leases."""
+        for runner in self._runners.values():
+            runner.close()
+        held, self._runners = list(self._runners), {}
+        try:
+            leases.release(held, self._holder)
+        except DatabaseFailure as error:
+            logger.warning("The leases are left to end by themselves: %s", error)
+
+    def _reconcile(self, now: datetime) -> None:
+        """Work exactly the enabled sources that this collector holds leases on."""
+        if self._reconcile_at is not None and now < self._reconcile_at:
+            return
+        specs = _specs()
+        held = leases.hold(specs.keys(), self._holder, now=now)
+        for pk, runner in list(self._runners.items()):
+            if pk not in held or runner.spec != specs[pk]:
+                self._end(pk)
+                if pk not in specs:
+                    leases.release([pk], self._holder)
+        for pk in sorted(held - self._runners.keys()):
+            self._runners[pk] = self._start(specs[pk], now)
+        self._reconcile_at = now + RECONCILE_EVERY
+
+    def _start(self, spec: SourceSpec, now: datetime) -> Runner:
+        logger.info("Source %s (%s): collecting.", spec.name, spec.kind)
+        return Runner(CONNECTORS[spec.kind], spec, self._wake, now)
+
+    def _end(self, source_id: int) -> None:
+        runner = self._runners.pop(source_id)
+        logger.info("Source %s: no longer collecting.", runner.spec.name)
+        runner.close()
+
+    def _beat(self, now: datetime) -> None:
+        if self._beat_at is None or now >= self._beat_at:
+            detail = {"sources": len(self._runners), **self.counts}
+            heartbeats.beat("collector", now, detail)
+            self._beat_at = now + BEAT_EVERY
+
+    def _round(self, now: datetime) -> None:
+        """Poll whoever is due, fairly, and deposit what they bring."""
+        loads: list[Load] = []
+        due = [r for r in self._runners.values() if r.next_at(now) <= now]
+        for runner in due:
+            self._to_the_back(runner)
+            harvest = runner.poll(now)
+            if harvest is not None:
+                loads.append(Load(runner, harvest, harvest.batch.encode()))
+            if sum(load.harvest.size for load in loads) >= ROUND_BYTES:
+                break
+        self._deposit(loads, now)
+        for runner in due:
+            runner.tell_problem(now)
+
+    def _to_the_back(self, runner: Runner) -> None:
+        self._runners[runner.source_id] = self._runners.pop(runner.source_id)
+
+    def _look_at_perishables(self, now: datetime) -> None:
+        """Let those look who could not see later what there is now; they keep it."""
+        for runner in self._runners.values():
+            if runner.is_perishable and runner.next_at(now) <= now:
+                runner.poll(now)
+                runner.settle(Outcome.REFUSED, now)
+
+    def _deposit(self, loads: Sequence[Load], now: datetime) -> None:
+        """Store all or, when one of them stands in the way, each by itself."""
+        if not loads:
+            return
+        try:
+            _store(loads, now)
+        except (CursorConflictError, BacklogFullError, DatabaseFailure) as error:
+            if len(loads) == 1 or is_passing(error):
+                self._refuse(loads, error, now)
+                return
+            for load in loads:
+                self._deposit([load], now)
+        else:
+            _settle(loads, Outcome.STORED, now)
+            for load in loads:
+                load.runner.put_off(now + COALESCE)
+                self._count(load)
+
+    def _refuse(self, loads: Sequence[Load], error: Exception, now: datetime) -> None:
+        """Nothing of these loads was stored: say so, and decide when to try again."""
+        if isinstance(error, CursorConflictError):
+            _settle(loads, Outcome.CONFLICT, now)
+            self.counts["conflicts"] += 1
+            return
+        _settle(loads, Outcome.REFUSED, now)
+        if isinstance(error, BacklogFullError):
+            for load in loads:
+                load.runner.put_off(now + timedelta(seconds=error.retry_after_seconds))
+            self.counts["refused"] += 1
+        elif is_passing(error):
+            raise error
+        else:
+            for load in loads:
+                load.runner.fail(error, now)
+
+    def _count(self, load: Load) -> None:
+        kind = "lines" if isinstance(load.harvest.batch, LogBatch) else "samples"
+        self.counts[kind] += load.harvest.batch.count
+        self.counts["bytes"] += load.harvest.size
+        self.counts["batches"] += 1
+
+    def _lose_database(self, error: DatabaseFailure, now: datetime) -> None:
+        """Wait longer each time; the files keep what is not read meanwhile."""
+        if self._failures == 0:
+            logger.warning("The database is away, waiting for it: %s", error)
+        delay = min(FIRST_DELAY * 2 ** min(self._failures, 10), LONGEST_DELAY)
+        self._failures += 1
+        self._database_back_at = now + delay
+        connection.close()
+
+    def _find_database(self) -> None:
+        if self._failures:
+            logger.info("The database is back.")
+        self._failures, self._database_back_at = 0, None
+
+    def _next_at(self, now: datetime) -> datetime:
+        runners: Iterable[Runner] = self._runners.values()
+        if self._database_back_at is not None:
+            runners = [runner for runner in runners if runner.is_perishable]
+            first = self._database_back_at
+        else:
+            first = self._reconcile_at or now
+        return min((first, *(runner.next_at(now) for runner in runners)))
+
+
+def _specs() -> dict[int, SourceSpec]:
+    """Return the enabled sources that some collector, on this host, has to work."""
+    rows = Source.unscoped.filter(enabled=True, kind__in=CONNECTORS)
+    return {
+        row.pk: SourceSpec(
+            id=row.pk,
+            organization_id=row.organization_id,
+            team_id=row.team_id,
+            kind=row.kind,
+            name=row.name,
+            config=row.config,
+            labels=row.labels,
+            priority=row.priority,
+        )
+        for row in rows
+        if row.config.get("host") in {None, "", platform.node()}
+    }
+
+
+def _store(loads: Sequence[Load], now: datetime) -> None:
+    deposit(
+        [_arrival(load, now) for load in loads],
+        advances=[
+            CursorAdvance(a.cursor_id, a.old_offset, a.new_offset, a.path)
+            for load in loads
+            for a in load.harvest.advances
+        ],
+    )
+
+
+def _arrival(load: Load, now: datetime) -> Arrival:
+    spec, batch = load.runner.spec, load.harvest.batch
+    is_logs = isinstance(batch, LogBatch)
+    return Arrival(
+        organization_id=spec.organization_id,
+        source_id=spec.id,
+        team_id=spec.team_id,
+        priority=spec.priority,
+        kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
+        payload=load.payload,
+        count=batch.count,
+        size=load.harvest.size,
+        received_at=now,
+    )
+
+
+def _settle(loads: Iterable[Load], outcome: Outcome, now: datetime) -> None:
+    for load in loads:
+        load.runner.settle(outcome, now)
