@@ -12,8 +12,9 @@ from monitoring.models.stream import LogStream
 class SampleBlock(models.Model):
     """A compressed run of samples; partitioned by `day` (see the first migration).
 
-    Level 0 holds one drain of the inbox with mixed metrics; from level 1 a block has
-    one metric, sorted by series and time. Times are milliseconds since the epoch.
+    Level 0 holds a drain of the inbox with mixed metrics and at most two hours; from
+    level 1 a block has one metric, sorted by series and time; level 1 spans two hours
+    at most, level 2 a day. Times are milliseconds since the epoch.
     """
 
     pk = models.CompositePrimaryKey("day", "id")
@@ -30,6 +31,9 @@ class SampleBlock(models.Model):
     max_series = models.BigIntegerField()
     count = models.IntegerField()
     payload = models.BinaryField()
+    appended = models.BigIntegerField(
+        help_text="Order among blocks with the same samples."
+    )
 
     objects: ClassVar[models.Manager[SampleBlock]] = models.Manager()
 

@@ -6,7 +6,7 @@ differences (docs/decisions/0001-block-format.md has the figures).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,11 @@ def _order(major: Int64s, minor: Int64s) -> npt.NDArray[np.intp]:
     return np.argsort(key, kind="stable")
 
 
+# A log block has at most so many lines, and lines of so many bytes.
+MAX_LINES = 65_536
+MAX_BYTES = 8 * 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class LogLines:
     """Lines of one stream, sorted by time and then by order of arrival.
@@ -128,24 +133,32 @@ class LogLines:
     @property
     def raw(self) -> memoryview:
         """The bytes of all lines, one behind the other."""
-        return raw_lines(self.text.column("line"))
+        data = self._lines.buffers()[2]
+        bounds = self.bounds
+        return memoryview(data or b"")[int(bounds[0]) : int(bounds[-1])]
+
+    @property
+    def bounds(self) -> Int64s:
+        """Where each line begins in its buffer, and the last one ends."""
+        lines = self._lines
+        every = np.frombuffer(lines.buffers()[1], np.int64)
+        return every[lines.offset : lines.offset + len(lines) + 1]
+
+    @property
+    def _lines(self) -> pa.Array:
+        """The lines in one piece; nothing is copied where they are already."""
+        return self.text.column("line").combine_chunks()
 
 
-def raw_lines(column: pa.ChunkedArray) -> memoryview:
-    """Return the bytes of a large_string column, without copying a single chunk."""
-    lines = column.combine_chunks()
-    if isinstance(lines, pa.ChunkedArray):  # An empty column has no chunk.
-        lines = pa.concat_arrays(lines.chunks) if lines.num_chunks else pa.array([""])
-    if len(lines) == 0 or lines.buffers()[2] is None:
-        return memoryview(b"")
-    bounds = offsets(lines)
-    return memoryview(lines.buffers()[2])[int(bounds[0]) : int(bounds[-1])]
-
-
-def offsets(lines: pa.Array) -> Int64s:
-    """Return where each line of a large_string array begins, and the last one ends."""
-    every = np.frombuffer(lines.buffers()[1], np.int64)
-    return every[lines.offset : lines.offset + len(lines) + 1]
+def split_logs(lines: LogLines) -> Iterator[LogLines]:
+    """Cut a run into parts of bounded length and size."""
+    bounds = lines.bounds
+    start = 0
+    while start < len(lines):
+        by_size = int(np.searchsorted(bounds, bounds[start] + MAX_BYTES, "right")) - 1
+        end = min(max(by_size, start + 1), start + MAX_LINES, len(lines))
+        yield lines.slice(start, end)
+        start = end
 
 
 def encode_logs(lines: LogLines, *, keep_origin: bool) -> bytes:

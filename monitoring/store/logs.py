@@ -13,13 +13,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.store import blocks, partitions, tokens
-from monitoring.store.blocks import Int64s, LogLines
+from monitoring.store.blocks import (
+    MAX_BYTES,
+    MAX_LINES,
+    Int64s,
+    LogLines,
+    split_logs,
+)
 from monitoring.store.connection import Row, copy_in, fetch, stream
 from monitoring.store.samples import DAY_MS, day_of_ms
 from monitoring.telemetry import LEVEL_WORDS, Level
 
 NS_IN_MS = 1_000_000
 DAY_NS = DAY_MS * NS_IN_MS
+
+# How far a block has come: as appended, merged, merged with all of its day.
+FRESH, MERGED, FINISHED = 0, 1, 2
 
 # Blocks fetched at once: first few, for a page is often full soon.
 FIRST_FETCH, LARGEST_FETCH = 2, 64
@@ -101,12 +110,12 @@ def append_logs(
     changes = np.flatnonzero((np.diff(streams) != 0) | (np.diff(days) != 0)) + 1
     bounds = [0, *changes.tolist(), len(streams)]
     every = LogLines(ts_ns, levels, ts_ns, ts_ns, text)  # No origin is stored yet.
-    insert_blocks(
-        [
-            block_row(organization_id, int(streams[start]), 0, every.slice(start, end))
-            for start, end in pairwise(bounds)
-        ]
-    )
+    rows = [
+        block_row(organization_id, int(streams[start]), FRESH, piece)
+        for start, end in pairwise(bounds)
+        for piece in split_logs(every.slice(start, end))
+    ]
+    copy_in(partitions.LOGS, COLUMNS, rows)
 
 
 def _day_of(ts_ns: int) -> date:
@@ -114,25 +123,23 @@ def _day_of(ts_ns: int) -> date:
 
 
 def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines) -> Row:
+    """A block as appended says its lines' origins by its own id."""
     raw = lines.raw
+    full = len(lines) > MAX_LINES // 2 or len(raw) > MAX_BYTES // 2
     first, last = int(lines.ts_ns[0]), int(lines.ts_ns[-1])
     return (
         _day_of(first),
         organization_id,
         stream_id,
-        level,
+        MERGED if full and level == FRESH else level,
         first,
         last,
         len(lines),
         len(raw),
         lines.level_counts,
         tokens.build_filter(raw),
-        blocks.encode_logs(lines, keep_origin=level > 0),
+        blocks.encode_logs(lines, keep_origin=level > FRESH),
     )
-
-
-def insert_blocks(rows: Sequence[Row]) -> None:
-    copy_in(partitions.LOGS, COLUMNS, rows)
 
 
 def blocks_in_order(

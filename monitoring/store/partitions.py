@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from monitoring.store.connection import fetch, separate
+from monitoring.store.connection import execute, fetch, separate
 
 SAMPLES = "monitoring_sampleblock"
 LOGS = "monitoring_logblock"
@@ -119,3 +119,15 @@ def _drop(
             how = "FINALIZE" if pending else "CONCURRENTLY"
             cursor.execute(f"ALTER TABLE {parent} DETACH PARTITION {name} {how}")
         cursor.execute(f"DROP TABLE {name}")
+
+
+def delete_orphans() -> int:
+    """Delete the blocks of organizations that are gone; return their number."""
+    return sum(
+        execute(
+            f"DELETE FROM {table} b WHERE organization_id <> ALL"  # noqa: S608 - constants
+            " (ARRAY(SELECT id FROM accounts_organization))",
+            (),
+        )
+        for table in TABLES
+    )

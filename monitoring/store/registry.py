@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
+from django.db import transaction
 
 from monitoring.labels import METRIC_NAME, Labels, fingerprint
 from monitoring.store.connection import Row, execute, fetch
@@ -276,3 +277,29 @@ _SERIES = _Kind(
 _STREAMS = _Kind(
     "monitoring_logstream", "log streams", "id", _insert_streams, KnownIds()
 )
+
+
+def delete_unused_series(organization_id: int, before: datetime) -> int:
+    """Delete series last seen before then, and metrics left without any."""
+    with transaction.atomic():
+        _lock(Owner(organization_id, None))
+        deleted = _delete_unused(_SERIES, organization_id, before)
+        execute(
+            "DELETE FROM monitoring_metric m WHERE organization_id = %s AND NOT EXISTS"
+            " (SELECT FROM monitoring_series s WHERE s.metric_id = m.id)",
+            [organization_id],
+        )
+    return deleted
+
+
+def delete_unused_streams(organization_id: int, before: datetime) -> int:
+    with transaction.atomic():
+        _lock(Owner(organization_id, None))
+        return _delete_unused(_STREAMS, organization_id, before)
+
+
+def _delete_unused(kind: _Kind, organization_id: int, before: datetime) -> int:
+    return execute(
+        f"DELETE FROM {kind.table} WHERE organization_id = %s AND last_seen < %s",  # noqa: S608 - constants
+        [organization_id, before],
+    )

@@ -19,6 +19,9 @@ EPOCH = date(1970, 1, 1)
 # The last millisecond that a date can have.
 LAST_MS = 253_402_300_799_999
 
+# Until it is compacted into a day, a block stays inside one window.
+WINDOW_MS = 2 * 3_600_000
+
 # What one read may load: 50 M samples take 1.2 GB.
 MAX_SAMPLES = 50_000_000
 
@@ -34,19 +37,20 @@ COLUMNS = {
     "count": "int4",
     "payload": "bytea",
 }
+PLACED = {**COLUMNS, "appended": "int8"}
 
 # Mixed blocks and blocks of one metric are found by an index each, in one statement
 # and hence one snapshot: a compaction that runs meanwhile neither hides nor doubles
 # a sample. Older ones come first, so that the last appended of doubles wins.
 _READ = """
-SELECT level, id, count, payload FROM monitoring_sampleblock
+SELECT appended, payload FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level = 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics && %(metrics)s::bigint[])
 UNION ALL
-SELECT level, id, count, payload FROM monitoring_sampleblock
+SELECT appended, payload FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level > 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics[1] = ANY(%(metrics)s::bigint[]))
-ORDER BY 1 DESC, 2
+ORDER BY 1
 """.format(
     reach="""day BETWEEN %(first_day)s AND %(last_day)s
   AND max_ts >= %(start)s AND min_ts <= %(end)s
@@ -62,16 +66,17 @@ def day_of_ms(ts_ms: int) -> date:
 def append_samples(
     organization_id: int, metrics: Int64s, samples: Samples, *, now: datetime
 ) -> None:
-    """Write one mixed block a day; `metrics` has the metric id of every sample."""
-    days = samples.ts_ms // DAY_MS
-    distinct = np.unique(days)
-    partitions.ensure([EPOCH + timedelta(days=int(day)) for day in distinct], now=now)
+    """Write one mixed block a window; `metrics` has the metric id of every sample."""
+    windows = samples.ts_ms // WINDOW_MS
+    distinct = np.unique(windows)
+    days = {day_of_ms(int(window) * WINDOW_MS) for window in distinct}
+    partitions.ensure(days, now=now)
     rows = []
-    for day in distinct:
-        chosen = slice(None) if len(distinct) == 1 else days == day
-        of_day = samples.take(chosen)
-        rows.append(block_row(organization_id, 0, np.unique(metrics[chosen]), of_day))
-    insert_blocks(rows)
+    for window in distinct:
+        chosen = slice(None) if len(distinct) == 1 else windows == window
+        inside = samples.take(chosen)
+        rows.append(block_row(organization_id, 0, np.unique(metrics[chosen]), inside))
+    copy_in(partitions.SAMPLES, COLUMNS, rows)
 
 
 def block_row(
@@ -92,10 +97,6 @@ def block_row(
     )
 
 
-def insert_blocks(rows: Sequence[Row]) -> None:
-    copy_in(partitions.SAMPLES, COLUMNS, rows)
-
-
 def read_samples(
     organization_id: int,
     series: Int64s,
@@ -114,7 +115,7 @@ def read_samples(
     rows = fetch(_READ, _reach(organization_id, series, metrics, start_ms, end_ms))
     runs: list[Samples] = []
     total = 0
-    for _level, _id, _count, payload in rows:
+    for _appended, payload in rows:
         run = _narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
         total += len(run)
         if total > MAX_SAMPLES:

@@ -15,10 +15,11 @@ import numpy.typing as npt
 # A block smaller than this is cheaper to read than to filter.
 MIN_FILTERED_BYTES = 16 * 1024
 # The largest filter in bits, as a power of two, and its share of the lines' bytes.
+# Only lines that are all random need that much: most filters are folded to 1 to 3 %.
 MAX_BITS_LOG2 = 24
-MAX_SHARE = 0.05
-# Above this share of set bits a filter is not folded further.
-TARGET_DENSITY = 0.5
+MAX_SHARE = 1 / 16
+# A filter is halved as long as at most this share of its bits is set.
+TARGET_DENSITY = 0.6
 # More probes than this do not make a skip likelier.
 MAX_PROBES = 24
 

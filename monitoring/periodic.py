@@ -1,0 +1,33 @@
+"""What beat is told to enqueue for telemetry: data, not side effects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts.periodic import Call
+from monitoring.services.compaction import organizations_to_compact
+
+COMPACT_EVERY_SECONDS = 15
+
+# Hourly work has its minute and second, apart from the round ones of others.
+_FINISH_DAYS_AT = (7, 8)
+_PREPARE_AT = (27, 38)
+_RETAIN_AT = (37, 53)
+
+
+def due(now: datetime) -> list[Call]:
+    """Compact where there is enough; look after days before they come and as they go."""
+    calls = []
+    if now.second % COMPACT_EVERY_SECONDS == 0:
+        calls += [
+            Call("monitoring.tasks.compact", (organization_id,))
+            for organization_id in organizations_to_compact()
+        ]
+    moment = (now.minute, now.second)
+    if moment == _FINISH_DAYS_AT:
+        calls.append(Call("monitoring.tasks.compact_finished_days"))
+    if moment == _PREPARE_AT:
+        calls.append(Call("monitoring.tasks.prepare_partitions"))
+    if moment == _RETAIN_AT:
+        calls.append(Call("monitoring.tasks.apply_retention"))
+    return calls

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import logging
+import time
+
+from django.utils import timezone
+
+from monitoring.services import compaction, retention
+
+logger = logging.getLogger(__name__)
+
+# After this long beat's next call goes on, so that a worker can be stopped in between.
+_SECONDS = 20
+
+
+def compact(organization_id: int) -> None:
+    """Merge until nothing is worth it, or another worker does it already."""
+    deadline = time.monotonic() + _SECONDS
+    try:
+        for merged in compaction.compact(organization_id, now=timezone.now()):
+            if not merged or time.monotonic() > deadline:
+                return
+    except compaction.SourcesGoneError as error:
+        logger.info("Compaction stopped, to be tried again: %s", error)
+
+
+def compact_finished_days() -> None:
+    """Look at every organization: also at those that have stopped sending."""
+    for organization_id in compaction.all_organizations():
+        compact(organization_id)
+
+
+def prepare_partitions() -> None:
+    retention.prepare_partitions(timezone.now())
+
+
+def apply_retention() -> None:
+    outcome = retention.apply_retention(timezone.now())
+    logger.info("Retention: %s", outcome)
