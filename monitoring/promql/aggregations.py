@@ -1,0 +1,119 @@
+"""Aggregation operators that make one series of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from monitoring.promql.context import Evaluation
+from monitoring.promql.grouping import Groups, projection
+from monitoring.promql.segments import neumaier
+from monitoring.promql.syntax import Aggregation
+from monitoring.promql.values import Bools, Floats, Grid, Ints, Vector
+
+# Given values (series by steps, sorted by group), which of them count, and where
+# each group starts: one row per group.
+Reduction = Callable[[Floats, Bools, Ints], Floats]
+
+# Where the terms of a sum cancel this much, rounding errors show.
+_CANCELLED = 1e-4
+
+
+def aggregate(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
+    vector = run.vector(node.expr, grid)
+    if len(vector.labels) == 0:
+        return vector
+    project = projection(node.labels, keep=not node.without)
+    return reduce_groups(vector, project_groups(vector, project), REDUCTIONS[node.op])
+
+
+def project_groups(
+    vector: Vector, project: Callable[..., tuple[tuple[str, str], ...]]
+) -> Groups:
+    return Groups.of(vector.labels, project)
+
+
+def reduce_groups(vector: Vector, groups: Groups, reduction: Reduction) -> Vector:
+    values, present = vector.values[groups.order], vector.present[groups.order]
+    starts = groups.starts[:-1]
+    with np.errstate(all="ignore"):
+        reduced = reduction(values, present, starts)
+    nameless = np.logical_or.reduceat(vector.nameless[groups.order], starts)
+    filled = np.logical_or.reduceat(present, starts, axis=0)
+    return Vector(groups.labels, reduced, filled, nameless)
+
+
+def counts(present: Bools, starts: Ints) -> Floats:
+    total = np.add.reduceat(present, starts, axis=0, dtype=np.int64)
+    return total.astype(np.float64)
+
+
+def sums(values: Floats, present: Bools, starts: Ints) -> Floats:
+    """Return the groups' sums, compensated where terms cancel each other."""
+    terms = values if present.all() else np.where(present, values, 0.0)
+    total = np.add.reduceat(terms, starts, axis=0)
+    magnitude = np.add.reduceat(np.abs(terms), starts, axis=0)
+    poor = (np.abs(total) < magnitude * _CANCELLED).any(axis=0)
+    if poor.any():
+        total[:, poor] = _sums_exactly(terms[:, poor], starts)
+    return total
+
+
+def _sums_exactly(terms: Floats, starts: Ints) -> Floats:
+    """Add the n-th series of all groups to their sums, n by n, with compensation."""
+    ends = np.append(starts[1:], len(terms))
+    total = np.zeros((len(starts), terms.shape[1]))
+    lost = np.zeros_like(total)
+    for position in range(int((ends - starts).max())):
+        rows = starts + position
+        inside = rows < ends
+        total[inside], lost[inside] = neumaier(
+            total[inside], lost[inside], terms[rows[inside]]
+        )
+    return total + lost
+
+
+def means(values: Floats, present: Bools, starts: Ints) -> Floats:
+    """Return the groups' means; a sum that overflows does not spoil them."""
+    size = counts(present, starts)
+    mean = sums(values, present, starts) / size
+    if np.isinf(mean).any():
+        # Dividing by a power of two first is exact, and keeps the sum finite.
+        scale = 2.0 ** np.ceil(np.log2(len(values)))
+        scaled = sums(values / scale, present, starts) / (size / scale)
+        mean = np.where(np.isinf(mean), scaled, mean)
+    return mean
+
+
+def variances(values: Floats, present: Bools, starts: Ints) -> Floats:
+    mean = means(values, present, starts)
+    sizes = np.diff(np.append(starts, len(values)))
+    apart = values - np.repeat(mean, sizes, axis=0)
+    squares = np.where(present, apart * apart, 0.0)
+    return np.add.reduceat(squares, starts, axis=0) / counts(present, starts)
+
+
+def deviations(values: Floats, present: Bools, starts: Ints) -> Floats:
+    return np.sqrt(variances(values, present, starts))
+
+
+def minima(values: Floats, present: Bools, starts: Ints) -> Floats:
+    """NaN counts only where there is nothing else."""
+    return np.fmin.reduceat(np.where(present, values, np.nan), starts, axis=0)
+
+
+def maxima(values: Floats, present: Bools, starts: Ints) -> Floats:
+    return np.fmax.reduceat(np.where(present, values, np.nan), starts, axis=0)
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "avg": means,
+    "count": lambda values, present, starts: counts(present, starts),
+    "group": lambda values, present, starts: np.ones((len(starts), values.shape[1])),
+    "max": maxima,
+    "min": minima,
+    "stddev": deviations,
+    "stdvar": variances,
+    "sum": sums,
+}

@@ -1,0 +1,44 @@
+"""The operators on numbers, as numpy has them or as PromQL wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from monitoring.promql.values import Bools, Floats
+
+ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    # The sign of the dividend, as in C.
+    "%": np.fmod,
+    "^": np.power,
+    "atan2": np.arctan2,
+}
+
+COMPARISONS: dict[str, Callable[[Floats, Floats], Bools]] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
+
+SET_OPERATORS = frozenset({"and", "or", "unless"})
+
+
+def calculate(op: str, left: Floats, right: Floats) -> Floats:
+    """Return the outcome of any operator; a comparison's is 1 or 0."""
+    with np.errstate(all="ignore"):
+        if op in ARITHMETIC:
+            return ARITHMETIC[op](left, right)
+        return COMPARISONS[op](left, right).astype(np.float64)
+
+
+def compare(op: str, left: Floats, right: Floats) -> Bools:
+    with np.errstate(invalid="ignore"):
+        return COMPARISONS[op](left, right)

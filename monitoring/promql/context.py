@@ -1,0 +1,37 @@
+"""What functions and aggregations may ask of the evaluation they are part of."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from monitoring.promql.annotations import Annotations
+from monitoring.promql.limits import Budget
+from monitoring.promql.syntax import Expr, Subquery, VectorSelector
+from monitoring.promql.values import Floats, Grid, Value, Vector
+from monitoring.promql.windows import RangeVector
+
+
+class Evaluation(Protocol):
+    """One query while it runs. `outer` is the grid of the whole query."""
+
+    outer: Grid
+    notes: Annotations
+    budget: Budget
+
+    def evaluate(self, expr: Expr, grid: Grid) -> Value: ...
+
+    def vector(self, expr: Expr, grid: Grid) -> Vector: ...
+
+    def scalar(self, expr: Expr, grid: Grid) -> Floats: ...
+
+    def text(self, expr: Expr) -> str: ...
+
+    def windows(self, expr: Expr, grid: Grid) -> RangeVector: ...
+
+    def sample_times(self, selector: VectorSelector, grid: Grid) -> Vector:
+        """Return the selected samples' own times, in seconds, as values."""
+        ...
+
+    def moved(self, subquery: Subquery, grid: Grid) -> Grid:
+        """Return the times that the subquery's `@` and `offset` make of the grid's."""
+        ...

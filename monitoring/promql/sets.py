@@ -1,0 +1,42 @@
+"""The set operators: and, or, unless."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitoring.promql.grouping import merge_same, number, projection
+from monitoring.promql.syntax import Binary
+from monitoring.promql.values import Bools, Ints, Vector
+
+
+def combine_sets(node: Binary, left: Vector, right: Vector) -> Vector:
+    project = projection(node.matching.labels, keep=node.matching.on)
+    keys = [*map(project, left.labels), *map(project, right.labels)]
+    ids, groups = number(keys)
+    ours, theirs = ids[: len(left.labels)], ids[len(left.labels) :]
+    if node.op == "and":
+        return left.where(_occupied(right, theirs, len(groups))[ours])
+    if node.op == "unless":
+        return left.where(~_occupied(right, theirs, len(groups))[ours])
+    return _union(left, right.where(~_occupied(left, ours, len(groups))[theirs]))
+
+
+def _occupied(vector: Vector, ids: Ints, groups: int) -> Bools:
+    """Return groups by steps: whether any series of the group has a value."""
+    occupied = np.zeros((groups, vector.steps), np.bool_)
+    if len(ids) == 0:
+        return occupied
+    order = np.argsort(ids, kind="stable")
+    found, starts = np.unique(ids[order], return_index=True)
+    occupied[found] = np.logical_or.reduceat(vector.present[order], starts, axis=0)
+    return occupied
+
+
+def _union(left: Vector, right: Vector) -> Vector:
+    both = Vector(
+        [*left.labels, *right.labels],
+        np.concatenate((left.values, right.values)),
+        np.concatenate((left.present, right.present)),
+        np.concatenate((left.nameless, right.nameless)),
+    )
+    return merge_same(both)
