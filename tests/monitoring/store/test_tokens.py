@@ -41,7 +41,7 @@ def test_no_substring_of_any_text_is_ever_missed(text, start, end):
         pytest.param("payment failed", id="words"),
         pytest.param("deadbeefcafebabe", id="an_identifier"),
         pytest.param("eadbeefcafebab", id="an_identifier_cut_at_both_ends"),
-        pytest.param("zürich", id="beyond_ascii"),
+        pytest.param("Zürich, Bahnhofstraße", id="beyond_ascii"),
     ],
 )
 def test_an_absent_needle_is_seen_to_be_absent(needle):
@@ -49,7 +49,7 @@ def test_an_absent_needle_is_seen_to_be_absent(needle):
 
 
 def test_most_absent_identifiers_are_seen_to_be_absent():
-    absent = [f"{random.Random(-n - 1).getrandbits(64):016x}" for n in range(1000)]
+    absent = [f"{random.Random(10_000 + n).getrandbits(64):016x}" for n in range(1000)]
 
     maybe = sum(tokens.may_contain(FILTER, needle) for needle in absent)
 
