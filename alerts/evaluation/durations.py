@@ -14,6 +14,7 @@ _UNITS_MS = {
     "s": 1000,
     "ms": 1,
 }
+_LONGEST_TEXT = 40
 _PART = re.compile(r"(\d+)(ms|[ywdhms])")
 _DURATION = re.compile(r"(?:\d+(?:ms|[ywdhms]))+\Z")
 
@@ -30,9 +31,9 @@ def parse_duration(text: str) -> timedelta:
     text = text.strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
         return timedelta(seconds=float(text))
-    if len(text) > 40 or not _DURATION.match(text):
+    if len(text) > _LONGEST_TEXT or not _DURATION.match(text):
         raise InvalidDurationError(
-            f"“{text[:40]}” is no duration: write seconds, or 90s, 5m, 1h30m, 2d."
+            f"“{text[:_LONGEST_TEXT]}” is no duration: write seconds, or 90s, 5m, 1h30m, 2d."
         )
     parts = _PART.findall(text)
     try:

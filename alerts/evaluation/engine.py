@@ -19,7 +19,10 @@ from alerts.evaluation.memory import (
 )
 from alerts.evaluation.reasons import reason_for
 from alerts.evaluation.state import LevelState, Phase, Signal, advance, signal_of
-from monitoring.labels import Labels
+from monitoring.labels import Labels, fingerprint
+
+# Under this key stands the alert about a query that answers nothing at all.
+_WITHOUT_LABELS = fingerprint(())
 
 _SIGNAL_WITHOUT_DATA = {
     NoData.KEEP: Signal.UNKNOWN,
@@ -43,7 +46,7 @@ def evaluate(
     """
     seen = {observation.fingerprint: observation for observation in observations}
     if not seen and rule.no_data is NoData.ALERT and not previous:
-        nothing = Observation((), math.nan)
+        nothing = Observation.of((), math.nan)
         seen = {nothing.fingerprint: nothing}
     changes = []
     for key in sorted(seen.keys() | previous.keys()):
@@ -51,7 +54,7 @@ def evaluate(
         found = seen.get(key)
         labels = found.labels if found else before.labels if before else ()
         value = found.value if found else math.nan
-        answered = bool(observations) and found is None and not labels
+        answered = bool(observations) and found is None and key == _WITHOUT_LABELS
         change = _advance_alert(
             rule, key, labels, value, before, now=now, answered=answered
         )

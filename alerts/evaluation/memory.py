@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from alerts.evaluation.levels import Level, Severity
 from alerts.evaluation.state import INACTIVE, LevelState, Phase
@@ -46,11 +47,11 @@ class RuleSpec:
 class Observation:
     labels: Labels
     value: float
-    salt: int = 0
+    fingerprint: int
 
-    @property
-    def fingerprint(self) -> int:
-        return fingerprint(self.labels, salt=self.salt)
+    @classmethod
+    def of(cls, labels: Labels, value: float) -> Self:
+        return cls(labels, value, fingerprint(labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,9 @@ def check_pattern(pattern: Pattern) -> None:
         position = int(found[1]) if found else None
         raise InvalidPatternError(message, position) from None
     except UnicodeEncodeError as error:
-        raise InvalidPatternError("The pattern is no valid text.", error.start) from None
+        raise InvalidPatternError(
+            "The pattern is no valid text.", error.start
+        ) from None
 
 
 class PatternSet:
@@ -121,14 +123,18 @@ class PatternSet:
         codes = np.unique(patterns * len(lines) + found)
         return self._confirmed(codes // max(len(lines), 1), codes, lines)
 
-    def _reports(self, text: pa.Buffer, *, budget: int) -> tuple[Indices, Indices, bool]:
+    def _reports(
+        self, text: pa.Buffer, *, budget: int
+    ) -> tuple[Indices, Indices, bool]:
         """Return ids and ends of the matches, and whether these are all."""
         ids: list[int] = []
         ends: list[int] = []
         limit = max(_FREE_REPORTS, budget)
         add_id, add_end = ids.append, ends.append
 
-        def report(id_: int, _from: int, end: int, _flags: int, _context: object) -> bool:
+        def report(
+            id_: int, _from: int, end: int, _flags: int, _context: object
+        ) -> bool:
             add_id(id_)
             add_end(end)
             return len(ids) > limit

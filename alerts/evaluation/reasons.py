@@ -11,13 +11,18 @@ from alerts.evaluation.memory import AlertMemory, ChangeKind, NoData, RuleSpec
 from alerts.evaluation.state import Phase
 
 
+# Beyond this not every whole number has a float of its own.
+_WHOLE_BELOW = 1e15
+_DIGITS = 4
+
+
 def format_value(value: float) -> str:
-    """Return the number as people write it: four significant digits at least."""
+    """Return the number as people write it: whole numbers in full, others to four digits."""
     if not math.isfinite(value):
         return str(value)
-    if value == round(value) and abs(value) < 1e15:
+    if value == round(value) and abs(value) < _WHOLE_BELOW:
         return f"{value:.0f}"
-    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e4 else f"{value:.6g}"
+    return f"{value:.{_DIGITS}g}"
 
 
 def reason_for(
@@ -82,9 +87,7 @@ def _ended(rule: RuleSpec, subject: str, severity: Severity) -> str:
     return f"{subject} is no longer {level.comparator.symbol} {limit}"
 
 
-def _over(
-    rule: RuleSpec, subject: str, before: AlertMemory, after: AlertMemory
-) -> str:
+def _over(rule: RuleSpec, subject: str, before: AlertMemory, after: AlertMemory) -> str:
     if subject == "no data":
         kept = rule.no_data is NoData.KEEP
         return "no data" if kept else "no data, which this rule takes for recovery"

@@ -16,6 +16,7 @@ from alerts.evaluation.durations import format_duration
 from alerts.evaluation.reasons import format_value
 
 MAX_LENGTH = 4000
+_LONGEST_SECONDS = 1e11
 _EXPRESSION = re.compile(r"\{\{-?([^{}]{1,200}?)-?\}\}")
 _LABEL = re.compile(r"\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\Z")
 _WORD = re.compile(r'"[^"]*"|\S+')
@@ -28,9 +29,7 @@ class _NotUnderstoodError(ValueError):
     """The expression is outside the language."""
 
 
-def render(
-    template: str, *, labels: Mapping[str, str], value: float | None
-) -> str:
+def render(template: str, *, labels: Mapping[str, str], value: float | None) -> str:
     """Return the text with its expressions filled in, 4,000 characters at most."""
 
     def fill(match: re.Match[str]) -> str:
@@ -52,9 +51,7 @@ def render_all(
     }
 
 
-def _evaluate(
-    expression: str, labels: Mapping[str, str], value: float | None
-) -> Value:
+def _evaluate(expression: str, labels: Mapping[str, str], value: float | None) -> Value:
     first, *pipes = [_WORD.findall(stage) for stage in expression.split("|")]
     if not first:
         raise _NotUnderstoodError
@@ -120,7 +117,7 @@ def _humanize_percentage(argument: Value) -> str:
 
 def _humanize_duration(argument: Value) -> str:
     number = _number(argument)
-    if not math.isfinite(number) or abs(number) > 1e11:
+    if not math.isfinite(number) or abs(number) > _LONGEST_SECONDS:
         return f"{number:.4g}"
     if 0 < abs(number) < 1:
         return f"{_humanize(number)}s"

@@ -12,6 +12,10 @@ class AlertQuerySet(ScopedQuerySet["Alert"]):
     def open(self) -> AlertQuerySet:
         return self.exclude(status=Alert.Status.RESOLVED)
 
+    def remembered(self) -> AlertQuerySet:
+        """Keep what the next evaluation of their rule has to know."""
+        return self.filter(~Q(status=Alert.Status.RESOLVED) | Q(awaits_recovery=True))
+
     def told(self) -> AlertQuerySet:
         """Keep what people have been shown: pending alerts have told nobody yet."""
         return self.exclude(status=Alert.Status.PENDING)
@@ -40,8 +44,12 @@ class Alert(OrganizationModel):
     status = models.CharField(max_length=15, choices=Status)
     severity = models.CharField(max_length=10, choices=Severity)
     value = models.FloatField(null=True)
-    # The evaluator's memory: one {"phase", "since", "last_breach"} for each level.
+    # The evaluator's memory: one {"severity", "phase", "since", "last_breach"} a level.
     level_states = models.JSONField(default=list)
+    awaits_recovery = models.BooleanField(
+        default=False,
+        help_text="Resolved by hand while it lasted: quiet until that has ended once.",
+    )
     started_at = models.DateTimeField(help_text="Of the first breach.")
     fired_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
@@ -69,7 +77,12 @@ class Alert(OrganizationModel):
             models.Index(
                 fields=["organization", "status", "-started_at"],
                 name="alerts_alert_list",
-            )
+            ),
+            models.Index(
+                fields=["rule"],
+                condition=Q(awaits_recovery=True),
+                name="alerts_alert_awaits_recovery",
+            ),
         ]
 
     def __str__(self) -> str:

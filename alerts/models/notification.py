@@ -58,6 +58,7 @@ class Notification(OrganizationModel):
         PENDING = "pending", "Pending"
         DELIVERED = "delivered", "Delivered"
         DEAD = "dead", "Given up"
+        SUPERSEDED = "superseded", "Overtaken by a newer one"
 
     alert = models.ForeignKey(
         Alert, on_delete=models.CASCADE, related_name="notifications"

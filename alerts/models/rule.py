@@ -67,6 +67,11 @@ class Rule(OrganizationModel):
         validators=[MinValueValidator(1), MaxValueValidator(86400)],
         help_text="Matching lines are counted over this sliding window.",
     )
+    unit = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="Of the value: percent, bytes, seconds; empty: a plain number.",
+    )
     interval_seconds = models.PositiveIntegerField(
         default=15, validators=[MinValueValidator(1), MaxValueValidator(86400)]
     )
