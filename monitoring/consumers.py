@@ -17,6 +17,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from accounts.consumers import CloseCode, OrganizationConsumer
+from accounts.scope import Scope
 from monitoring.live import group_name
 from monitoring.live.filters import Condition, InvalidFilterError, compile_filter
 from monitoring.live.replay import (
@@ -75,7 +76,26 @@ class _Decoded:
         return self._entries[key]
 
 
+class _Personal:
+    """Snapshots for each audience, taken once a process for each published event."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._size = size
+        self._pending: OrderedDict[object, asyncio.Task[Any]] = OrderedDict()
+
+    async def snapshot(self, scope: Scope, topic: Topic, entry_id: str) -> Any:
+        audience = (scope.organization_id, scope.visible_teams)
+        key = (topic.name, entry_id, audience, asyncio.get_running_loop())
+        if key not in self._pending:
+            take = database_sync_to_async(topic.snapshot)(scope, {})
+            self._pending[key] = asyncio.ensure_future(take)
+            if len(self._pending) > self._size:
+                self._pending.popitem(last=False)
+        return await asyncio.shield(self._pending[key])
+
+
 _decoded = _Decoded()
+_personal = _Personal()
 
 
 class LiveConsumer(OrganizationConsumer):
@@ -192,7 +212,7 @@ class LiveConsumer(OrganizationConsumer):
             await self._join(topic)
         self.subscriptions[topic] = subscription
         self._say({"type": "subscribed", "topic": topic})
-        if after is not None:
+        if after is not None and not find(topic).personal:
             self._spawn(self._replay(subscription, after))
 
     async def _unsubscribe(self, message: dict[str, Any]) -> None:
@@ -236,10 +256,17 @@ class LiveConsumer(OrganizationConsumer):
         if subscription is None:
             return
         entry = Entry(message["id"], message["team"], message["events"])
-        if subscription.replaying:
+        if find(subscription.topic).personal:
+            self._spawn(self._deliver_personal(subscription, entry))
+        elif subscription.replaying:
             subscription.held.append(entry)
         else:
             self._deliver(subscription, entry)
+
+    async def _deliver_personal(self, subscription: Subscription, entry: Entry) -> None:
+        data = await _personal.snapshot(self.access, find(subscription.topic), entry.id)
+        if subscription.condition is None or subscription.condition(data):
+            self._send_events(subscription, [{"id": f"{entry.id}.0", "data": data}])
 
     async def _replay(self, subscription: Subscription, after: EventId) -> None:
         organization_id, topic = self.access.organization_id, subscription.topic

@@ -106,11 +106,18 @@ def publish_samples(
     publish_many(organization_id, "metrics", sample_events(batch), team_id=team_id)
 
 
+def has_listeners(organization_id: int, topic: str) -> bool:
+    """Whether any web process holds a subscription; False when Redis is away."""
+    channel = _channel(group_name(organization_id, topic))
+    try:
+        return any(count for _, count in _client().pubsub_numsub(channel))
+    except redis.RedisError:
+        return False
+
+
 def _publish_chunk(
     organization_id: int, topic: str, events: bytes, team_id: int | None
 ) -> None:
-    group = group_name(organization_id, topic)
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
     _script()(
         keys=[stream_key(organization_id, topic)],
         args=[
@@ -118,15 +125,24 @@ def _publish_chunk(
             REPLAY_SECONDS,
             "" if team_id is None else team_id,
             events,
-            f"{prefix}__group__{group}",
+            _channel(group_name(organization_id, topic)),
             topic,
         ],
     )
 
 
+def _channel(group: str) -> str:
+    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
+    return f"{prefix}__group__{group}"
+
+
 @cache
-def _script() -> Any:
-    client = redis.Redis.from_url(
+def _client() -> Any:
+    return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
     )
-    return client.register_script(_PUBLISH)
+
+
+@cache
+def _script() -> Any:
+    return _client().register_script(_PUBLISH)

@@ -21,15 +21,21 @@ class UnknownTopicError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
+    """`personal`: what is true depends on who looks, so a published event only says
+    that something changed, and each client is sent a snapshot of its own scope."""
+
     name: str
     snapshot: Snapshot | None = None
+    personal: bool = False
 
 
 _topics: dict[str, Topic] = {}
 
 
-def register(name: str, snapshot: Snapshot | None = None) -> None:
-    _topics[name] = Topic(name, snapshot)
+def register(
+    name: str, snapshot: Snapshot | None = None, *, personal: bool = False
+) -> None:
+    _topics[name] = Topic(name, snapshot, personal)
 
 
 def find(name: object) -> Topic:

@@ -10,7 +10,7 @@ from channels.testing import WebsocketCommunicator
 from accounts.models import ApiToken
 from accounts.scope import Permission
 from config.asgi import application
-from monitoring.live import publish, publish_many
+from monitoring.live import publish, publish_many, topics
 from tests.factories.accounts import make_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -256,12 +256,34 @@ async def test_a_revoked_token_ends_a_connection_that_is_open(
     assert output == {"type": "websocket.close", "code": 4401}
 
 
+async def test_a_personal_topic_shows_each_client_what_it_may_see(cast, redis_client):
+    topics.register(
+        "weather", lambda scope, _: sorted(scope.visible_teams), personal=True
+    )
+    secrets = [
+        await sync_to_async(make_token)(cast.acme, team=team)
+        for team in await sync_to_async(lambda: [cast.payments, cast.platform])()
+    ]
+    clients = [await Client(secret).open() for secret in secrets]
+    for client in clients:
+        await client.subscribe("weather")
+
+    await show(cast.acme, "weather", {})
+
+    heard = [(await client.receive())["data"] for client in clients]
+    assert heard == [[cast.payments.pk], [cast.platform.pk]]
+    for client in clients:
+        await client.close()
+
+
 async def test_publishing_without_redis_does_not_raise(settings, monkeypatch):
     from monitoring import live
 
     monkeypatch.setattr(settings, "REDIS_URL", "unix:///nonexistent/redis.sock")
     live._script.cache_clear()
+    live._client.cache_clear()
     try:
         await asyncio.to_thread(publish, 1, "logs", {"line": "lost"})
     finally:
         live._script.cache_clear()
+        live._client.cache_clear()
