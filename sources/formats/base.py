@@ -57,6 +57,8 @@ class Format(ABC):
     title: str
     description: str
     example: str
+    # What the first line of an event looks like where events have several lines.
+    event_start: str = ""
 
     @abstractmethod
     def parse(
@@ -66,6 +68,10 @@ class Format(ABC):
 
         `lines` is an Arrow string column. A time without a zone is in `tz`, or UTC.
         """
+
+    def matches(self, lines: Any) -> Bools:
+        """Return which lines have the format."""
+        return self.parse(lines, received_ns=0).matched
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sources.formats.base import Detection, Format
 from sources.formats.multiline import continuation_mask
 from sources.formats.registry import ORDER, RAW
-from sources.formats.spans import Bools
+from sources.formats.spans import Bools, without_colours
 
 # Below this a format is not believed.
 CONFIDENT = 0.5
@@ -21,9 +21,6 @@ TOLERANCE = 0.1
 MOST_LINES = 200
 EXAMPLES = 5
 ALTERNATIVES = 5
-
-# Any time does: only what matches counts.
-SOME_TIME_NS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ def detect(lines: Sequence[str]) -> Detection:
     sample = [line for line in lines[:MOST_LINES] if line.strip()]
     if not sample:
         return Detection(RAW, 0.0, 0, 0)
-    array = pa.array(sample, pa.large_string())
+    array = without_colours(pa.array(sample, pa.large_string()))
     firsts = ~continuation_mask(array)
     if not firsts.any():
         firsts[:] = True
@@ -66,7 +63,7 @@ def _matches(lines: pa.Array, firsts: Bools) -> Iterator[Match]:
     for candidate in ORDER:
         if candidate.name == RAW:
             continue
-        matched = candidate.parse(lines, SOME_TIME_NS).matched
+        matched = candidate.matches(lines)
         confidence = float((matched & firsts).sum() / firsts.sum())
         if confidence:
             yield Match(candidate, matched, confidence)

@@ -5,6 +5,7 @@ A layout is written as its own picture, one character for each byte:
     Y year   y year of the century   M month   b letter of a month's name
     D day    d first digit of a day, or a space
     h hour   m minute   s second   f digit of a fraction   w letter of a weekday
+    p the A or P of AM and PM
     ~ one of - / .   ^ one of T t space _ -   any other: itself
 """
 
@@ -22,6 +23,7 @@ SETS = {"~": b"-/.", "^": b"Tt _-"}
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 ZERO, NINE, SPACE = 48, 57, 32
 LOWER = 0x20
+HALF_DAY, NO_HOUR = 12, 99
 
 # The months' names, packed into one integer each.
 PACKED = np.array([int.from_bytes(name.encode(), "big") for name in MONTHS])
@@ -55,6 +57,7 @@ class Layout:
     picture: str
     # A fraction and a zone may stand behind the picture.
     open_end: bool = True
+    # Where each letter stands.
     places: dict[str, list[int]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,13 +69,17 @@ class Layout:
         return len(self.picture)
 
     @cached_property
+    def dated(self) -> bool:
+        return not self.places.keys().isdisjoint("YyMDb")
+
+    @cached_property
     def literals(self) -> list[tuple[int, bytes]]:
         """Places with what may stand there, the most telling first."""
         found = [
             (place, SETS.get(letter, letter.encode()))
             for letter, places in self.places.items()
             for place in places
-            if letter not in NUMBERS + "bw"
+            if letter not in NUMBERS + "bwp"
         ]
         return sorted(found, key=lambda item: (len(item[1]), -item[0]))
 
@@ -102,6 +109,8 @@ class Layout:
         for place in self.places.get("w", ()):
             letters = heads[rows, place] | LOWER
             rows = rows[(letters >= ord("a")) & (letters <= ord("z"))]
+        for place in self.places.get("p", ()):
+            rows = rows[np.isin(heads[rows, place], (ord("A"), ord("P")))]
         return rows
 
     def read(self, heads: Bytes) -> Components:
@@ -114,7 +123,7 @@ class Layout:
             year=self._year(heads),
             month=self._month(heads),
             day=day,
-            hour=self._number(heads, "h"),
+            hour=self._hour(heads),
             minute=self._number(heads, "m"),
             second=self._number(heads, "s"),
             nanos=self._nanos(heads),
@@ -132,6 +141,15 @@ class Layout:
         if "y" in self.places:
             return 2000 + self._number(heads, "y")
         return np.full(len(heads), -1)
+
+    def _hour(self, heads: Bytes) -> Ints:
+        hour = self._number(heads, "h")
+        if "p" not in self.places:
+            return hour
+        afternoon = heads[:, self.places["p"][0]] == ord("P")
+        # Zero and thirteen are no hours of a twelve-hour clock.
+        valid = (hour >= 1) & (hour <= HALF_DAY)
+        return np.where(valid, hour % HALF_DAY + HALF_DAY * afternoon, NO_HOUR)
 
     def _month(self, heads: Bytes) -> Ints:
         if "b" not in self.places:
@@ -175,6 +193,15 @@ LAYOUTS = (
     Layout("yyMMDD  h:mm:ss"),
     Layout("yyMMDD hhmmss"),
     Layout("yy/MM/DD hh:mm:ss"),
+    Layout("MM/DD/YYYY hh:mm:ss"),
+    Layout("YYYY-MM-DD  h:mm:ss"),
+    *(
+        Layout(f"{month}/{day}/YYYY {hour}:mm:ss pw", open_end=False)
+        for month in ("MM", "M")
+        for day in ("DD", "D")
+        for hour in ("hh", "h")
+    ),
     Layout("YYYY-MM-DDThh:mm"),
     Layout("YYYY-MM-DD hh:mm"),
+    Layout("hh:mm:ss"),
 )

@@ -10,7 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.telemetry import LogBatch
+from sources.formats.registry import FORMATS
 from sources.formats.spans import Bools, as_strings
+
+# An event of more lines than this is cut.
+MOST_LINES = 1000
 
 CONTINUATION = (
     r"^(?:[ \t]+\S"
@@ -30,22 +34,23 @@ def continuation_mask(lines: Any) -> Bools:
     return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
-def join_multiline(batch: LogBatch) -> LogBatch:
+def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     """Return the batch with continuation lines joined to the line they continue.
 
     Lines are joined by a newline, within one stream only. Time, level and fields are
-    those of the first line. A continuation with nothing before it stays a line.
+    those of the first line. A continuation with nothing before it stays a line. Where
+    the format says how an event begins, all other lines are continuations.
     """
     lines = as_strings(batch.table.column("line"))
     if not len(lines):
         return batch
     streams = batch.table.column("stream").to_numpy()
-    continued = continuation_mask(lines)
     # Each stream's lines in a row: streams may alternate within a batch.
     order = np.argsort(streams, kind="stable")
-    heads = ~continued[order]
+    heads = ~_continued(lines, format_name)[order]
     heads[0] = True
     heads[1:] |= np.diff(streams[order]) != 0
+    heads |= _too_far(heads)
     if heads.all():
         return batch
     first = np.flatnonzero(heads)
@@ -58,3 +63,18 @@ def join_multiline(batch: LogBatch) -> LogBatch:
     return replace(
         batch, table=table.set_column(place, "line", joined.take(pa.array(back)))
     )
+
+
+def _continued(lines: pa.Array, format_name: str | None) -> Bools:
+    known = FORMATS.get(format_name or "")
+    if known is None or not known.event_start:
+        return continuation_mask(lines)
+    begins = pc.match_substring_regex(lines, known.event_start)
+    return np.array(pc.invert(begins).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _too_far(heads: Bools) -> Bools:
+    """Return where an event has become so long that a new one begins."""
+    order = np.arange(len(heads))
+    since = order - np.maximum.accumulate(np.where(heads, order, 0))
+    return np.asarray((since > 0) & (since % MOST_LINES == 0))

@@ -17,7 +17,7 @@ from sources.formats import levels, timestamps
 from sources.formats.base import CLAIMED, Fields, Parsed, ParsedBatch, ParsedLine
 from sources.formats.detect import MOST_LINES, detect
 from sources.formats.registry import FORMATS
-from sources.formats.spans import as_strings
+from sources.formats.spans import as_strings, without_colours
 
 
 def parse_batch(
@@ -111,6 +111,7 @@ def read(
 
     `known` are times and levels that are not to be looked for.
     """
+    lines = without_colours(lines)
     parsed = FORMATS[name].parse(lines, received_ns, tz=tz)
     ts_ns, level = parsed.ts_ns, parsed.level
     if known is not None:

@@ -67,6 +67,15 @@ class PatternFormat(Format):
             level = pa.nulls(len(strings), pa.int8())
         return Parsed(matched, ts_ns, level, self.fields_of(groups))
 
+    @override
+    def matches(self, lines: Any) -> Bools:
+        strings = as_strings(lines)
+        matched = np.zeros(len(strings), np.bool_)
+        for pattern in self.patterns:
+            found = pc.match_substring_regex(strings, pattern)
+            matched |= found.to_numpy(zero_copy_only=False)
+        return matched
+
     def fields_of(self, groups: Groups) -> Fields:
         fields = {n: column for n, column in groups.items() if n not in self.dropped}
         return {n: c for n, c in fields.items() if c.null_count < len(c)}

@@ -54,7 +54,7 @@ def scan(text: Text, wanted: Bools) -> tuple[Tokens, Bools]:
         hidden = _escaped(text, places[escapes])
         real = ~(escapes | ((kinds == QUOTE) & hidden[places]))
         places, kinds = places[real], kinds[real]
-    counts = np.diff(np.searchsorted(places, [*text.starts, text.size]))
+    counts = np.diff(np.searchsorted(places, np.append(text.starts, text.size)))
     rows = np.repeat(np.arange(text.count, dtype=np.int32), counts)
     tokens = Tokens(places.astype(np.int32), kinds, rows)
     firsts = np.append(0, np.cumsum(counts))

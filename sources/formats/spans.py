@@ -18,6 +18,9 @@ Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
+ESCAPE = "\x1b"
+COLOURS = r"\x1b\[[0-9;?]*[A-Za-z]"
+
 # Arrow keeps strings of up to twelve bytes inside their 16-byte view.
 INLINE = 12
 VIEW = np.dtype([("length", "<i4"), ("body", "V12")])
@@ -33,6 +36,13 @@ def as_strings(lines: Any) -> pa.Array:
     if lines.null_count:
         lines = pc.fill_null(lines, "")
     return pa.concat_arrays([lines]) if lines.offset else lines
+
+
+def without_colours(lines: pa.Array) -> pa.Array:
+    """Return the lines without the escape sequences of terminals."""
+    if not pc.any(pc.match_substring(lines, ESCAPE)).as_py():
+        return lines
+    return pc.replace_substring_regex(lines, COLOURS, "")
 
 
 @dataclass(frozen=True, slots=True)

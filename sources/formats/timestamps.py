@@ -8,6 +8,7 @@ is the latest such date that is not more than a day ahead of the arrival.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -19,7 +20,8 @@ from sources.formats.layouts import LAYOUTS, ZERO, Components, Layout, is_digit
 from sources.formats.spans import Bools, Bytes, Ints, as_strings, heads
 
 SECOND = 1_000_000_000
-DAY = 86_400 * SECOND
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
+DAY = DAY_SECONDS * SECOND
 
 # A line that claims an earlier or later time than this keeps its arrival time.
 OLDEST = 400 * DAY
@@ -75,6 +77,9 @@ def parse(
             continue
         found, end = _by_layout(layout, matrix[rows], received_ns, tz)
         done = _ended(matrix[rows], end, lengths[rows], leading=leading)
+        if not layout.dated:
+            # Four numbers with colons are an address, not a time.
+            done &= matrix[rows, np.minimum(end, WIDTH - 1)] != ord(":")
         times[rows] = np.where(done, found, NO_TIME)
         open_rows = np.flatnonzero(times == NO_TIME)
     if len(open_rows):
@@ -128,8 +133,12 @@ def _by_layout(
     if layout.open_end:
         nanos, end = _fraction(head, layout.width)
         offset, end = _zone(head, end)
-    yearless = layout.places.keys().isdisjoint("Yy")
-    local = _latest(parts, received_ns) if yearless else _seconds(parts)
+    if not layout.dated:
+        local = _latest_day(parts, received_ns, tz)
+    elif layout.places.keys().isdisjoint("Yy"):
+        local = _latest(parts, received_ns)
+    else:
+        local = _seconds(parts)
     valid = local != NO_TIME
     local = np.where(valid, local, 0)
     named = offset != NO_TIME
@@ -174,10 +183,22 @@ def _latest(parts: Components, received_ns: int) -> Ints:
         if not open_rows.any():
             break
         rest = parts.take(open_rows)
-        dated = Components(**{**vars(rest), "year": np.full(len(rest.year), year)})
-        times = _seconds(dated)
+        times = _seconds(replace(rest, year=np.full(len(rest.year), year)))
         result[open_rows] = np.where(times <= limit, times, NO_TIME)
     return result
+
+
+def _latest_day(parts: Components, received_ns: int, tz: tzinfo | None) -> Ints:
+    """Return the seconds on the latest day that is not an hour ahead of the arrival."""
+    received = np.array([received_ns // SECOND])
+    if tz is not None:
+        received = received + _offsets(received, tz)
+    day = np.full(len(parts.hour), int(received[0]) // DAY_SECONDS)
+    one = np.ones(len(day), np.int64)
+    clock = _seconds(replace(parts, year=one * 1970, month=one, day=one))
+    times = day * DAY_SECONDS + clock
+    ahead = times > int(received[0]) + HOUR_SECONDS
+    return np.where(clock == NO_TIME, NO_TIME, times - DAY_SECONDS * ahead)
 
 
 def _fraction(head: Bytes, at: int) -> tuple[Ints, Ints]:

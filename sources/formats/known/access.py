@@ -1,4 +1,4 @@
-"""Access logs of web servers: common, combined, with a virtual host in front."""
+"""Access logs of web servers: common, combined, with a virtual host, and Python's."""
 
 from __future__ import annotations
 
@@ -61,4 +61,30 @@ ACCESS_VHOST = PatternFormat(
     absent=ABSENT,
 )
 
-FORMATS = (ACCESS_VHOST, ACCESS_COMBINED, ACCESS_COMMON)
+PLAIN_REQUEST = r'"(?P<method>[A-Z]+) (?P<path>\S+)(?: (?P<protocol>HTTP/[\d.]+))?"'
+ENDPOINT = r"(?P<client>[\da-fA-F.:]+):(?P<client_port>\d+) - "
+
+PYTHON_ACCESS = PatternFormat(
+    name="python_access",
+    title="Python web servers, requests",
+    description="Requests as daphne, Django's runserver, Werkzeug and uvicorn log them.",
+    example='203.0.113.7:5123 - - [10/Oct/2026:13:55:36] "GET /cart" 200 512',
+    patterns=(
+        "^"
+        + ENDPOINT
+        + r"- \[(?P<ts>[\w/:]+)\] "
+        + PLAIN_REQUEST
+        + r" (?P<status>\d{3}) (?P<bytes>\d+|-)$",
+        r"^(?:(?P<client>\S+) - - )?\[(?P<ts>\d\d/\w{3}/\d{4} \d\d:\d\d:\d\d)\] "
+        + PLAIN_REQUEST
+        + r" (?P<status>\d{3}) (?P<bytes>\d+|-)$",
+        r"^(?:INFO:\s+)?"
+        + ENDPOINT
+        + PLAIN_REQUEST
+        + r" (?P<status>\d{3})(?: [A-Z][\w' -]*)?$",
+    ),
+    level_of=level_of_status,
+    absent=ABSENT,
+)
+
+FORMATS = (PYTHON_ACCESS, ACCESS_VHOST, ACCESS_COMBINED, ACCESS_COMMON)

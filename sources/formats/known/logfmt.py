@@ -16,6 +16,7 @@ from typing_extensions import override
 from sources.formats import columns, meaning, timestamps
 from sources.formats.base import Format, Parsed
 from sources.formats.json_text import unescape_all
+from sources.formats.pairing import Words, split
 from sources.formats.quoting import BACKSLASH, QUOTE, byte_set, scan
 from sources.formats.spans import Bools, Ints, Text, as_strings
 
@@ -25,19 +26,6 @@ KEY = re.compile(r"[A-Za-z_@][\w.@/-]*\Z")
 
 # Fewer pairs are as likely an accident of a text.
 FEWEST_PAIRS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Blank-separated words of some lines, with the first `=` outside quotes in each.
-
-    `equals` is -1 in a word that has none.
-    """
-
-    rows: Ints
-    starts: Ints
-    ends: Ints
-    equals: Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +59,11 @@ class PairsFormat(Format):
 def _words(text: Text) -> tuple[Words, Bools]:
     """Return the words, and which lines close every quote."""
     tokens, good = scan(text, TELLING)
-    blank = (tokens.kinds != QUOTE) & (tokens.kinds != ord("="))
+    equal = tokens.kinds == ord("=")
+    blank = (tokens.kinds != QUOTE) & ~equal
     gaps = tokens.places[blank].astype(np.int64)
-    equals = tokens.places[tokens.kinds == ord("=")].astype(np.int64)
-    counts = np.bincount(tokens.rows[blank], minlength=text.count) + 1
-    rows = np.repeat(np.arange(text.count), counts)
-    # Every line has one word more than gaps, so both lists pair up when sorted.
-    starts = np.sort(np.concatenate([text.starts, gaps + 1]), kind="stable")
-    ends = np.sort(np.concatenate([gaps, text.ends]), kind="stable")
-    real = ends > starts
-    rows, starts, ends = rows[real], starts[real], ends[real]
-    after = np.append(equals, text.size)[np.searchsorted(equals, starts)]
-    return Words(rows, starts, ends, np.where(after < ends, after, -1)), good
+    equals = tokens.places[equal].astype(np.int64)
+    return split(text, gaps, tokens.rows[blank], equals), good
 
 
 def _pairs(text: Text, words: Words) -> tuple[columns.Pairs, Bools]:
