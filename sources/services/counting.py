@@ -9,26 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from sources.models import BatchKind, InboxBatch
+from sources.services.state import update_state
 
-_STATE = """
-INSERT INTO sources_sourcestate AS state (
-    source_id, lines_total, bytes_total, samples_total, rejected_total, last_seen,
-    last_error, detected_format, detected_confidence)
-VALUES (%s, %s, %s, %s, 0, %s, '', %s, %s)
-ON CONFLICT (source_id) DO UPDATE SET
-    lines_total = state.lines_total + excluded.lines_total,
-    bytes_total = state.bytes_total + excluded.bytes_total,
-    samples_total = state.samples_total + excluded.samples_total,
-    last_seen = greatest(state.last_seen, excluded.last_seen),
-    detected_format = coalesce(
-        nullif(excluded.detected_format, ''), state.detected_format),
-    detected_confidence = coalesce(
-        excluded.detected_confidence, state.detected_confidence)
-"""
 _MINUTE = """
 INSERT INTO sources_pipelineminute AS total (
     organization_id, minute, lines, samples, bytes, batches, failures, latency_ms_sum)
@@ -76,7 +65,7 @@ def count_stored(
 
 
 def count_failure(organization_id: int, now: datetime) -> None:
-    _upsert(_MINUTE, [(organization_id, _minute(now), 0, 0, 0, 0, 1, 0)])
+    _upsert([(organization_id, _minute(now), 0, 0, 0, 0, 1, 0)])
 
 
 def _add_to_sources(
@@ -86,17 +75,24 @@ def _add_to_sources(
     for batch in batches:
         if batch.source_id is not None:
             tallies.setdefault(batch.source_id, Tally()).add(batch, now)
-    _upsert(
-        _STATE,
-        [
-            (
-                source_id,
-                *(t.lines, t.size, t.samples, t.last_seen),
-                *recognised.get(source_id, ("", None)),
-            )
-            for source_id, t in sorted(tallies.items())
-        ],
-    )
+    for source_id, tally in sorted(tallies.items()):
+        changes = _changes(tally) | _learnt(recognised.get(source_id))
+        update_state(source_id, changes)
+
+
+def _changes(tally: Tally) -> dict[str, Any]:
+    return {
+        "lines_total": F("lines_total") + tally.lines,
+        "bytes_total": F("bytes_total") + tally.size,
+        "samples_total": F("samples_total") + tally.samples,
+        "last_seen": Greatest(F("last_seen"), Value(tally.last_seen)),
+    }
+
+
+def _learnt(found: tuple[str, float | None] | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {"detected_format": found[0], "detected_confidence": found[1]}
 
 
 def _add_to_minutes(batches: Iterable[InboxBatch], now: datetime) -> None:
@@ -105,11 +101,10 @@ def _add_to_minutes(batches: Iterable[InboxBatch], now: datetime) -> None:
         tallies.setdefault(batch.organization_id, Tally()).add(batch, now)
     minute = _minute(now)
     _upsert(
-        _MINUTE,
         [
             (org, minute, t.lines, t.samples, t.size, t.batches, 0, t.latency_ms)
             for org, t in sorted(tallies.items())
-        ],
+        ]
     )
 
 
@@ -117,7 +112,7 @@ def _minute(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0)
 
 
-def _upsert(query: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(query, rows)  # type: ignore[arg-type] # rows of a table
+def _upsert(rows: Sequence[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor:
+        for row in rows:
+            cursor.execute(_MINUTE, row)

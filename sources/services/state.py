@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from django.db import connection
-
-from sources.models import SourceState
+from sources.models import Source, SourceState
 
 _MAX_ERROR = 2000
-_NOTE = """
-INSERT INTO sources_sourcestate AS state (
-    source_id, lines_total, bytes_total, samples_total, rejected_total,
-    last_error, last_error_at, detected_format)
-SELECT id, 0, 0, 0, 0, %s, %s, '' FROM sources_source WHERE id = %s
-ON CONFLICT (source_id) DO UPDATE SET
-    last_error = excluded.last_error, last_error_at = excluded.last_error_at
-"""
+
+
+def update_state(source_id: int, changes: Mapping[str, Any]) -> None:
+    """Apply the changes, expressions among them, to the row, made if it is missing.
+
+    A source that is gone meanwhile has no state to keep.
+    """
+    states = SourceState.objects.filter(pk=source_id)
+    if not states.update(**changes) and Source.unscoped.filter(pk=source_id).exists():
+        SourceState.objects.bulk_create(
+            [SourceState(source_id=source_id)], ignore_conflicts=True
+        )
+        states.update(**changes)
 
 
 def note_error(source_id: int, message: str, now: datetime) -> None:
     """Show the message at the source, until data that come in later make it healthy."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [_stored(message), now, source_id])
+    update_state(source_id, {"last_error": _stored(message), "last_error_at": now})
 
 
 def clear_error(source_id: int, message: str) -> None:
