@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
+from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.http import client_ip
@@ -47,7 +48,7 @@ class ScopedAdmin(ModelAdmin):
     organization_path = "organization"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        rows = self.model._base_manager.all()  # noqa: SLF001 - the unscoped manager, by Django's name
+        rows: models.QuerySet[Any] = self.model._base_manager.all()  # noqa: SLF001 - the unscoped manager, by Django's name
         mine = administered_organizations(request.user)
         return rows.filter(**{f"{self.organization_path}__in": mine})
 
@@ -146,12 +147,15 @@ class ScopedAdmin(ModelAdmin):
 class ReadOnlyAdmin(ScopedAdmin):
     """For what machines write: to be looked at."""
 
+    @override
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    @override
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -160,7 +164,7 @@ class SuperuserAdmin(ModelAdmin):
     """For what no single organization owns."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser)  # type: ignore[union-attr]  # the site lets no anonymous user in
+        return bool(request.user.is_superuser)
 
 
 def admin_scope(request: HttpRequest, organization: Organization) -> Scope:
@@ -199,14 +203,17 @@ class OrganizationAdmin(ScopedAdmin):
     list_display = ["name", "slug", "created_at", "max_series", "max_streams"]
     search_fields = ["name", "slug"]
 
+    @override
     def _organization_of(self, obj: Any) -> Organization | None:
         return obj  # type: ignore[no-any-return]
 
+    @override
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser)  # type: ignore[union-attr]  # as above
+        return bool(request.user.is_superuser)
 
+    @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_superuser)  # type: ignore[union-attr]  # as above
+        return bool(request.user.is_superuser)
 
 
 @admin.register(Team)

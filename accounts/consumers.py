@@ -87,12 +87,13 @@ class OrganizationConsumer(AsyncWebsocketConsumer):
     async def _resolve(self) -> Scope:
         headers = {k.lower(): v.decode("latin-1") for k, v in self.scope["headers"]}
         client = self.scope.get("client")
-        return await database_sync_to_async(resolve_scope)(
+        scope: Scope = await database_sync_to_async(resolve_scope)(
             headers,
             requested_slug=self._requested_slug(headers),
             user_id=_session_user_id(self.scope),
             ip=client[0] if client and client[0] else None,
         )
+        return scope
 
     def _requested_slug(self, headers: dict[bytes, str]) -> str | None:
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))

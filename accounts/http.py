@@ -52,4 +52,4 @@ def scoped_page(
             raise Http404 from None
         return view(request, *args, **kwargs)
 
-    return login_required(wrapped)  # type: ignore[type-var]  # it narrows HttpRequest
+    return login_required(wrapped)

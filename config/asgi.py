@@ -14,7 +14,7 @@ from django.urls import path
 django_application = get_asgi_application()
 
 # Models may be imported only after Django is set up.
-from monitoring.consumers import LiveConsumer  # noqa: E402, I001 - see above
+from monitoring.consumers import LiveConsumer  # noqa: E402 - see above
 from sources.ingest import IngestEdge  # noqa: E402 - see above
 
 application = ProtocolTypeRouter(

@@ -15,6 +15,7 @@ import redis.asyncio
 from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
+from typing_extensions import override
 
 from accounts.consumers import CloseCode, OrganizationConsumer
 from accounts.scope import Scope
@@ -104,11 +105,12 @@ class LiveConsumer(OrganizationConsumer):
         self.subscriptions: dict[str, Subscription] = {}
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING_FRAMES)
         self._jobs: set[asyncio.Task[None]] = set()
-        self._redis: redis.asyncio.Redis[str] | None = None
+        self._redis: redis.asyncio.Redis | None = None
         self._allowance, self._counted_at = float(MESSAGE_BURST), time.monotonic()
 
     # --- Life of the connection ---------------------------------------------------
 
+    @override
     async def opened(self) -> None:
         self._gate = WriteGate(self.base_send)
         self._spawn(self._write())
@@ -121,6 +123,7 @@ class LiveConsumer(OrganizationConsumer):
             }
         )
 
+    @override
     async def disconnect(self, code: int) -> None:
         for job in list(self._jobs):
             job.cancel()
@@ -320,7 +323,7 @@ class LiveConsumer(OrganizationConsumer):
         for event in events:
             self._say({"type": "event", "topic": topic, **event})
 
-    def _redis_client(self) -> redis.asyncio.Redis[str]:
+    def _redis_client(self) -> redis.asyncio.Redis:
         if self._redis is None:
             self._redis = redis.asyncio.Redis.from_url(
                 settings.REDIS_URL, decode_responses=True

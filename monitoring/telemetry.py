@@ -169,7 +169,8 @@ def _encode(table: pa.Table, header: Mapping[str, Any]) -> bytes:
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_stream(sink, schema, options=options) as writer:
         writer.write_table(table.replace_schema_metadata(schema.metadata))
-    return sink.getvalue().to_pybytes()
+    encoded: bytes = sink.getvalue().to_pybytes()
+    return encoded
 
 
 def _decode(payload: bytes) -> tuple[pa.Table, Any]:

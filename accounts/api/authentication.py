@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
+from typing_extensions import override
 
 from accounts.http import client_ip
 from accounts.models import ApiToken, User
@@ -39,6 +40,7 @@ class TokenUser:
 class TokenAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer TOKEN`."""
 
+    @override
     def authenticate(self, request: Request) -> tuple[TokenUser, ApiToken] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -50,6 +52,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
             )
         return TokenUser(token), token
 
+    @override
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 

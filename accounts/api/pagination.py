@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import pagination
 from rest_framework.response import Response
+from typing_extensions import override
 
 
 class CursorPagination(pagination.CursorPagination):
@@ -13,9 +14,11 @@ class CursorPagination(pagination.CursorPagination):
     max_page_size = 1000
     ordering = "-id"
 
+    @override
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link()})
 
+    @override
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return {
             "type": "object",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from typing_extensions import override
 
 from accounts.models import ApiToken, AuditEntry, Membership, Organization, Team
 from accounts.scope import Permission, Role
@@ -11,6 +12,7 @@ from accounts.scope import Permission, Role
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, naming them, instead of dropping them."""
 
+    @override
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             writable = {n for n, f in self.fields.items() if not f.read_only}
@@ -87,10 +89,12 @@ class TokenSerializer(StrictModelSerializer):
         ]
         read_only_fields = ["prefix", "created_at", "revoked_at", "last_used_at"]
 
+    @override
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
         if "scope" in self.context:
-            fields["team"].queryset = Team.objects.visible_to(self.context["scope"])
+            team: Any = fields["team"]
+            team.queryset = Team.objects.visible_to(self.context["scope"])
         return fields
 
 

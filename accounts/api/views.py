@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from typing_extensions import override
 
 from accounts.api.serializers import (
     AuditEntrySerializer,
@@ -64,9 +65,11 @@ class TeamViewSet(
     access = {"list": READ, "retrieve": READ, "create": ADMINISTER}
     filterset_fields = ["slug"]
 
+    @override
     def get_queryset(self) -> QuerySet[Team]:
         return Team.objects.visible_to(self.scope)
 
+    @override
     def perform_create(self, serializer: BaseSerializer[Team]) -> None:
         data = serializer.validated_data
         serializer.instance = create_team(self.scope, data["slug"], name=data["name"])
@@ -78,6 +81,7 @@ class MemberViewSet(mixins.ListModelMixin, OrganizationViewSet):
     serializer_class = MemberSerializer
     access = {"list": READ}
 
+    @override
     def get_queryset(self) -> QuerySet[Membership]:
         mine = Membership.objects.filter(organization_id=self.scope.organization_id)
         return mine.select_related("user")
@@ -99,16 +103,19 @@ class TokenViewSet(
         "revoke": ADMINISTER,
     }
 
+    @override
     def get_queryset(self) -> QuerySet[ApiToken]:
         mine = ApiToken.objects.filter(organization_id=self.scope.organization_id)
         return mine.select_related("team")
 
+    @override
     def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if getattr(self, "swagger_fake_view", False):
             return context
         return {**context, "scope": self.scope}
 
+    @override
     def perform_create(self, serializer: BaseSerializer[ApiToken]) -> None:
         data = serializer.validated_data
         permissions = {Permission(name) for name in data["permissions"]}
@@ -145,5 +152,6 @@ class AuditEntryViewSet(mixins.ListModelMixin, OrganizationViewSet):
     access = {"list": ADMINISTER}
     filterset_fields = ["action", "actor_name", "object_type", "object_id"]
 
+    @override
     def get_queryset(self) -> QuerySet[AuditEntry]:
         return AuditEntry.objects.visible_to(self.scope)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import permissions, views, viewsets
 from rest_framework.request import Request
+from typing_extensions import override
 
 from accounts.api.authentication import scope_of_request
 from accounts.scope import Permission, Role, Scope, TeamRole
@@ -52,6 +53,7 @@ class ScopedAPI(views.APIView):
     def scope(self) -> Scope:
         return scope_of_request(self.request)
 
+    @override
     def check_permissions(self, request: Request) -> None:
         super().check_permissions(request)
         required = self.access.get(self._action_name(request))

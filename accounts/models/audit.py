@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from typing_extensions import override
 
 from accounts.models.scoped import OrganizationModel, ScopedManager, ScopedQuerySet
 
@@ -46,5 +47,6 @@ class AuditEntry(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.action} {self.object_name} by {self.actor_name}"

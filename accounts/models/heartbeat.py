@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from typing_extensions import override
 
 
 class ProcessHeartbeat(models.Model):
@@ -21,5 +22,6 @@ class ProcessHeartbeat(models.Model):
     class Meta:
         ordering = ["kind", "name"]
 
+    @override
     def __str__(self) -> str:
         return self.name

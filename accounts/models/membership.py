@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from typing_extensions import override
 
 from accounts.models.scoped import OrganizationModel, ScopedManager, ScopedQuerySet
 from accounts.models.tenant import Organization, slug_validator
@@ -11,6 +12,7 @@ from accounts.scope import Actor, ActorKind, Role, Scope, TeamRole
 
 
 class TeamQuerySet(ScopedQuerySet["Team"]):
+    @override
     def _visible_in_teams(self, teams: frozenset[int]) -> models.Q:
         return models.Q(pk__in=teams)
 
@@ -32,6 +34,7 @@ class Team(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -61,6 +64,7 @@ class Membership(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.user} in {self.organization}"
 
@@ -103,5 +107,6 @@ class TeamMembership(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from django.db import models
+from typing_extensions import override
 
 from accounts.models.tenant import Organization
 
@@ -36,6 +37,7 @@ class ScopedQuerySet(models.QuerySet[M]):
 class ScopedManager(models.Manager[M]):
     """A manager that answers only after a scope has been named."""
 
+    @override
     def get_queryset(self) -> models.QuerySet[M]:
         raise UnscopedQueryError(f"Use {self.model.__name__}.objects.visible_to(scope)")
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from typing_extensions import override
 
 from accounts.models.membership import Team
 from accounts.models.tenant import Organization
@@ -49,6 +50,7 @@ class ApiToken(models.Model):
     class Meta:
         ordering = ["-created_at"]
 
+    @override
     def __str__(self) -> str:
         return f"{self.name or 'token'} ({self.prefix}…)"
 

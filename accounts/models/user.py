@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from typing_extensions import override
 
 
 class UserManager(BaseUserManager["User"]):
@@ -22,6 +23,7 @@ class UserManager(BaseUserManager["User"]):
             email, password, **{"is_staff": True, "is_superuser": True, **extra}
         )
 
+    @override
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username)
 
@@ -40,6 +42,7 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # its own manager
 
+    @override
     def __str__(self) -> str:
         return self.name or self.email
 
@@ -48,8 +51,10 @@ class User(AbstractUser):
         words = str(self).replace("@", " ").replace(".", " ").split()
         return "".join(word[0] for word in words[:2]).upper()
 
+    @override
     def get_full_name(self) -> str:
         return str(self)
 
+    @override
     def get_short_name(self) -> str:
         return str(self).split("@")[0].split(" ")[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 from alerts.models.rule import Rule, Severity
@@ -85,11 +86,13 @@ class Alert(OrganizationModel):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
 
 class TransitionQuerySet(ScopedQuerySet["Transition"]):
+    @override
     def _visible_in_teams(self, teams: frozenset[int]) -> Q:
         return Q(alert__team__isnull=True) | Q(alert__team_id__in=teams)
 
@@ -124,5 +127,6 @@ class Transition(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         ordering = ["at", "id"]
 
+    @override
     def __str__(self) -> str:
         return f"{self.alert_id}: {self.from_status or 'new'} to {self.to_status}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 from alerts.models.alert import Alert, Transition
@@ -42,11 +43,13 @@ class NotificationChannel(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
 
 class NotificationQuerySet(ScopedQuerySet["Notification"]):
+    @override
     def _visible_in_teams(self, teams: frozenset[int]) -> models.Q:
         return models.Q(alert__team__isnull=True) | models.Q(alert__team_id__in=teams)
 
@@ -89,5 +92,6 @@ class Notification(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.channel} about {self.alert}"

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 
@@ -103,6 +104,7 @@ class Rule(OrganizationModel):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -151,6 +153,7 @@ class RuleLevel(models.Model):
             ),
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.severity} {self.get_comparator_display()} {self.threshold:g}"
 
@@ -168,6 +171,7 @@ class RuleState(models.Model):
 
     objects: ClassVar[models.Manager[RuleState]] = models.Manager()
 
+    @override
     def __str__(self) -> str:
         return f"state of rule {self.rule_id}"
 
@@ -194,5 +198,6 @@ class PatternCount(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.count} matches of rule {self.rule_id}"

@@ -9,7 +9,7 @@ class LogRecordSerializer(serializers.Serializer[dict[str, object]]):
     timestamp = serializers.CharField(help_text="RFC 3339 with nanoseconds.")
     line = serializers.CharField()
     level = serializers.CharField()
-    labels = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+    labels = serializers.DictField(child=serializers.CharField())
     fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
     source = serializers.CharField()  # type: ignore[assignment]
 

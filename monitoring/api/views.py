@@ -254,7 +254,7 @@ def log_query(
 ) -> logs.LogQuery:
     """Return what the parameters ask for. Raises ValidationError."""
     start, end = time_range(query, now=now, default=default)
-    direction = query.get("direction") or "backward"
+    direction: Any = query.get("direction") or "backward"
     if direction not in {"backward", "forward"}:
         raise ValidationError({"direction": ["Use backward or forward."]})
     wanted = matchers(query.get("match", ""))

@@ -132,8 +132,8 @@ def _publish_chunk(
 
 
 def _channel(group: str) -> str:
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
-    return f"{prefix}__group__{group}"
+    layer: Any = settings.CHANNEL_LAYERS["default"]
+    return f"{layer['CONFIG']['prefix']}__group__{group}"
 
 
 @cache

@@ -25,9 +25,9 @@ def iso_ns(ts_ns: int) -> str:
 
 def iso_times(ts_ns: pa.ChunkedArray) -> list[str]:
     """Return RFC 3339 texts with nanoseconds, in bulk."""
-    return pc.strftime(
-        ts_ns.cast(pa.timestamp("ns", "UTC")), format="%Y-%m-%dT%H:%M:%SZ"
-    ).to_pylist()
+    moments = ts_ns.cast(pa.timestamp("ns", "UTC"))
+    texts: list[str] = pc.strftime(moments, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
+    return texts
 
 
 def line_events(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
+from typing_extensions import override
 
 from monitoring.live import stream_key
 
@@ -42,6 +43,7 @@ class EventId:
     def entry(self) -> str:
         return f"{self.ms}-{self.sequence}"
 
+    @override
     def __str__(self) -> str:
         return f"{self.entry}.{self.index}"
 
@@ -56,7 +58,7 @@ class Entry:
 
 
 async def entries_after(
-    client: redis.asyncio.Redis[str], organization_id: int, topic: str, after: EventId
+    client: redis.asyncio.Redis, organization_id: int, topic: str, after: EventId
 ) -> AsyncIterator[Entry]:
     """Yield the kept entries from the one of `after` on, which may be read in part."""
     key, start = stream_key(organization_id, topic), after.entry
@@ -67,7 +69,7 @@ async def entries_after(
 
 
 async def has_gap(
-    client: redis.asyncio.Redis[str], organization_id: int, topic: str, after: EventId
+    client: redis.asyncio.Redis, organization_id: int, topic: str, after: EventId
 ) -> bool:
     """Whether events behind `after` have been dropped from the stream already."""
     first: Any = await client.xrange(stream_key(organization_id, topic), count=1)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from typing_extensions import override
 
 from accounts.models import Organization
 from monitoring.models.stream import LogStream
@@ -41,6 +42,7 @@ class SampleBlock(models.Model):
         managed = False
         db_table = "monitoring_sampleblock"
 
+    @override
     def __str__(self) -> str:
         return f"sample block {self.day}/{self.id}"
 
@@ -76,5 +78,6 @@ class LogBlock(models.Model):
         managed = False
         db_table = "monitoring_logblock"
 
+    @override
     def __str__(self) -> str:
         return f"log block {self.day}/{self.id}"

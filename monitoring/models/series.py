@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 from monitoring.telemetry import MetricType
@@ -33,6 +34,7 @@ class Metric(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -64,5 +66,6 @@ class Series(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.metric}{self.labels}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 
@@ -31,5 +32,6 @@ class LogStream(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return str(self.labels)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from typing_extensions import override
 
 from sources.models.source import Source
 
@@ -35,5 +36,6 @@ class Cursor(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.path}@{self.offset}"

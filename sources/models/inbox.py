@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from typing_extensions import override
 
 from accounts.models import (
     Organization,
@@ -45,6 +46,7 @@ class InboxBatch(models.Model):
         verbose_name_plural = "inbox batches"
         indexes = [models.Index(fields=["priority", "id"], name="sources_inbox_order")]
 
+    @override
     def __str__(self) -> str:
         return f"{self.count} {self.kind}, batch {self.pk}"
 
@@ -66,6 +68,7 @@ class IngestReceipt(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.key
 
@@ -94,6 +97,7 @@ class DeadLetter(OrganizationModel):
     class Meta(OrganizationModel.Meta):
         ordering = ["-failed_at"]
 
+    @override
     def __str__(self) -> str:
         return f"{self.count} {self.kind}, failed {self.failed_at:%F %T}"
 
@@ -119,5 +123,6 @@ class PipelineMinute(models.Model):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return f"{self.minute:%F %H:%M}"

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
 
@@ -74,6 +75,7 @@ class Source(OrganizationModel):
             )
         ]
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -100,6 +102,7 @@ class SourceState(models.Model):
     lease_holder = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
 
+    @override
     def __str__(self) -> str:
         return f"state of {self.source_id}"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from typing_extensions import override
 
 from accounts.models import Organization, Team
 from accounts.scope import Permission
@@ -14,6 +15,7 @@ from accounts.services.tokens import create_token
 class Command(BaseCommand):
     help = "Create an API token and print it, alone, on standard output."
 
+    @override
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", nargs="?", metavar="SLUG", help="Its organization.")
         parser.add_argument(
@@ -30,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, metavar="N", help="Until it expires.")
         parser.add_argument("--name", default="")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         organization = self._organization(options)
         days = options["days"]

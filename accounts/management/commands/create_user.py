@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
+from typing_extensions import override
 
 from accounts.models import Organization, User
 from accounts.scope import Role, Scope, TeamRole
@@ -17,6 +18,7 @@ from accounts.services.organizations import add_member, add_team_member, create_
 class Command(BaseCommand):
     help = "Create a user, or give an existing one a place in an organization."
 
+    @override
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
         parser.add_argument("--name", default="")
@@ -36,6 +38,7 @@ class Command(BaseCommand):
         )
 
     @transaction.atomic
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         user = self._user(options)
         if options["organization"]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from typing_extensions import override
 
 from accounts.models import AuditEntry, Organization
 from accounts.services.audit import first_break
@@ -11,9 +12,11 @@ from accounts.services.audit import first_break
 class Command(BaseCommand):
     help = "Prove that no audit entry was changed, removed or slipped in."
 
+    @override
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slugs", nargs="*", metavar="SLUG")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         organizations = Organization.objects.order_by("slug")
         if options["slugs"]:
