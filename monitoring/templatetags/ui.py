@@ -376,9 +376,16 @@ def zone_name(context: Context) -> str:
     return f"UTC{name}" if name[0] in "+-" else name
 
 
-@register.simple_tag
-def live_after() -> str:
-    """Return the place in the live streams from which this page's script goes on."""
+@register.simple_tag(takes_context=True)
+def live_after(context: Context) -> str:
+    """Return the place in the live streams from which this page's script goes on.
+
+    A view that shows what is also streamed takes the place before it reads.
+    """
+    return str(context.get("live_after") or place_in_live_streams())
+
+
+def place_in_live_streams() -> str:
     return f"{int(timezone.now().timestamp() * 1000)}-0"
 
 
