@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from sources.formats.base import MAX_COLUMNS, MAX_FIELDS_PER_LINE, REST, Fields
 from sources.formats.spans import Bools, Ints, Text
 
+# A longer name is no name.
+LONGEST_NAME = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -69,10 +72,12 @@ def build(pairs: Pairs, *, first: Sequence[str] = ()) -> Fields:
 
 
 def _chosen(pairs: Pairs, first: frozenset[str]) -> Ints:
-    counts = np.bincount(pairs.codes, minlength=len(pairs.names))
+    usable = [0 < len(name) <= LONGEST_NAME for name in pairs.names]
     if len(pairs.names) < MAX_COLUMNS:
-        return np.arange(len(pairs.names))
+        return np.flatnonzero(usable)
+    counts = np.bincount(pairs.codes, minlength=len(pairs.names))
     order = np.argsort(-counts, kind="stable")
+    order = order[np.array(usable)[order]]
     rank = np.array([pairs.names[code] not in first for code in order.tolist()])
     order = order[np.argsort(rank, kind="stable")]
     return np.asarray(order[: MAX_COLUMNS - 1])

@@ -8,7 +8,8 @@ it decides what a member is; inside arrays anything goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ OPEN, CLOSE, OPEN_ARRAY, CLOSE_ARRAY = b"{}[]"
 MAX_DEPTH = 8
 # White space around a value; more is not what a program writes.
 MAX_BLANKS = 64
+# Bytes looked at in one go: what the processor's cache holds with all its tables.
+PIECE = 1 << 20
 
 STRUCTURAL = byte_set(b'"\\:,{}[]')
 BLANK = byte_set(b" \t\r\n")
@@ -65,6 +68,48 @@ def flatten(text: Text) -> tuple[Bools, Members]:
 
     The strings must not have white space around them.
     """
+    good = np.zeros(text.count, np.bool_)
+    found: list[Members] = []
+    codes: dict[str, int] = {}
+    for first, piece in text.pieces(PIECE):
+        good[first : first + piece.count], members = _flatten(piece)
+        found.append(_placed(members, first, int(text.starts[first]), codes))
+    return good, _joined(found, list(codes))
+
+
+def _placed(members: Members, row: int, place: int, codes: dict[str, int]) -> Members:
+    """Return the members of a piece, counted from the start of the whole text."""
+    renumbered = [codes.setdefault(name, len(codes)) for name in members.names]
+    return replace(
+        members,
+        rows=members.rows + row,
+        codes=np.array(renumbered, np.int64)[members.codes],
+        starts=members.starts + place,
+        ends=members.ends + place,
+        raw_starts=members.raw_starts + place,
+        raw_ends=members.raw_ends + place,
+    )
+
+
+def _joined(pieces: list[Members], names: list[str]) -> Members:
+    def column(name: str) -> Any:
+        return np.concatenate(
+            [np.empty(0, np.int64), *(getattr(p, name) for p in pieces)]
+        )
+
+    return Members(
+        rows=column("rows"),
+        codes=column("codes"),
+        names=names,
+        starts=column("starts"),
+        ends=column("ends"),
+        raw_starts=column("raw_starts"),
+        raw_ends=column("raw_ends"),
+        escaped=column("escaped").astype(np.bool_),
+    )
+
+
+def _flatten(text: Text) -> tuple[Bools, Members]:
     tokens, good = scan(text, STRUCTURAL)
     shape, index = _shape(tokens, good)
     _check_order(text, shape, good)

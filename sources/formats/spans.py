@@ -6,6 +6,7 @@ an Arrow column at the speed of a memory copy.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +77,17 @@ class Text:
     def size(self) -> int:
         return int(self.ends[-1]) if self.count else 0
 
-    def select(self, keep: Bools) -> Text:
-        """Return the kept strings, with the others' bytes gone from the buffer."""
-        return Text.of(self.cut(self.starts[keep], self.ends[keep]))
+    def pieces(self, size: int) -> Iterator[tuple[int, Text]]:
+        """Yield runs of whole strings of about `size` bytes, with their first index."""
+        first = 0
+        while first < self.count:
+            base = int(self.starts[first])
+            last = int(np.searchsorted(self.starts, base + size))
+            part = slice(first, max(last, first + 1))
+            end = int(self.ends[part][-1]) + INLINE
+            starts, ends = self.starts[part] - base, self.ends[part] - base
+            yield first, Text(self.data[base:end], starts, ends)
+            first = part.stop
 
     def cut(self, starts: Ints, ends: Ints, valid: Bools | None = None) -> pa.Array:
         """Return the spans as a large_string column; where not `valid`, null.
