@@ -10,6 +10,8 @@ from sources.services.live_state import anything_changed
 
 # Housekeeping has its second of each hour, apart from the round ones of others.
 _HOUSEKEEPING_AT = (17, 23)
+# Seconds between two looks at health on open pages.
+_HEALTH_EVERY = 5
 
 
 def due(now: datetime) -> list[Call]:
@@ -19,6 +21,8 @@ def due(now: datetime) -> list[Call]:
         calls.append(Call("sources.tasks.drain_inbox", cluster="ingest"))
     if anything_changed(now):
         calls.append(Call("sources.tasks.publish_states"))
+    if now.second % _HEALTH_EVERY == 0:
+        calls.append(Call("sources.tasks.publish_health"))
     if (now.minute, now.second) == _HOUSEKEEPING_AT:
         calls.append(Call("sources.tasks.delete_old_records"))
     return calls

@@ -6,7 +6,7 @@ import time
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from sources.services import housekeeping, live_state
+from sources.services import health, housekeeping, live_state
 from sources.services.claims import anything_waits
 from sources.services.nudges import answer_nudges, nudge
 from sources.services.pipeline import DrainOutcome, drain
@@ -40,6 +40,10 @@ def _drain_once() -> DrainOutcome:
 
 def publish_states() -> None:
     live_state.publish_states(timezone.now())
+
+
+def publish_health() -> None:
+    health.publish_health(timezone.now())
 
 
 def delete_old_records() -> None:
