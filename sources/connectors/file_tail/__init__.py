@@ -118,11 +118,9 @@ class FileTail(Connector):
         """Take last lines without a newline, and let files go that stay quiet."""
         for tail in self._inventory.rotated():
             quiet = now - (tail.changed_at or now)
-            if tail in self._reading:
-                continue
-            if quiet >= HELD_LINE_AFTER and tail.has_held_line:
+            if not tail.is_finished and quiet >= HELD_LINE_AFTER:
                 self._reading.add([tail])
-            elif quiet >= LINGER and tail.path is None:
+            elif tail.is_finished and quiet >= LINGER and tail.path is None:
                 self._inventory.release(tail, now)
         self._reading.keep_only(self._inventory)
 

@@ -117,7 +117,10 @@ class Adoption:
                 os.close(file.opened.fd)
             else:
                 files[file.key] = file
-        return list(files.values())
+        # Of a log and its rotated predecessors the older lines come first.
+        return sorted(
+            files.values(), key=lambda f: (f.opened.mtime_ns, -len(f.opened.path))
+        )
 
     def _tails_of(self, files: list[FoundFile], now: datetime) -> list[Tail]:
         known = cursors.find_known(self._source_id, files)

@@ -79,7 +79,7 @@ class Inventory:
             if tail is None:
                 unknown.append(path)
             elif self._place(tail, path) and tail.has_news(status):
-                tail.changed_at = now
+                tail.touch(now)
                 news[tail] = None
         wanted = [p for p in unknown if any(x.matches(p) for x in self._patterns)]
         news.update(dict.fromkeys(self._adopt(wanted, now)))
@@ -92,7 +92,7 @@ class Inventory:
     def replace(self, tail: Tail, now: datetime) -> Tail:
         """Begin anew with a file whose content was exchanged."""
         new = self._adoption.renew(tail)
-        new.changed_at = now
+        new.touch(now)
         self._tails[tail.key] = new
         if new.path is not None:
             self._by_path[new.path] = new
@@ -136,7 +136,7 @@ class Inventory:
             return
         del self._by_path[path]
         tail.path = None
-        tail.changed_at = now
+        tail.touch(now)
         news[tail] = None
 
     def _place(self, tail: Tail, path: str) -> bool:
@@ -150,7 +150,7 @@ class Inventory:
         news = []
         for tail in [tail for tail in self if tail.path is None]:
             if tail.fd is not None and tail.has_news(os.fstat(tail.fd)):
-                tail.changed_at = now
+                tail.touch(now)
                 news.append(tail)
         return news
 
@@ -165,7 +165,7 @@ class Inventory:
     def _admit(self, tails: Iterable[Tail], now: datetime) -> list[Tail]:
         admitted = []
         for tail in tails:
-            tail.changed_at = now
+            tail.touch(now)
             self._tails[tail.key] = tail
             if tail.path is not None:
                 self._by_path[tail.path] = tail

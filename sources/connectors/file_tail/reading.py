@@ -42,9 +42,6 @@ class Reading:
         """Whether there may be more to read right now."""
         return bool(self._ready)
 
-    def __contains__(self, tail: Tail) -> bool:
-        return tail in self._ready
-
     def add(self, tails: Iterable[Tail]) -> None:
         self._ready.update(dict.fromkeys(tails))
 
@@ -56,7 +53,7 @@ class Reading:
 
     @property
     def problems(self) -> list[str]:
-        return list(self._problems.values())
+        return [text for tail, text in self._problems.items() if tail.path is not None]
 
     def gather(self, now: datetime) -> list[Piece]:
         """Read one harvest; what was not settled before is read again."""
@@ -66,7 +63,10 @@ class Reading:
         for tail in turns:
             if left <= 0:
                 break
-            piece = self._read(tail, min(share, left), now)
+            quiet = now - (tail.changed_at or now)
+            is_final = tail.is_rotated and quiet >= HELD_LINE_AFTER
+            piece = self._read(tail, min(share, left), now, is_final=is_final)
+            tail.is_finished = is_final and piece is None
             self._ready.pop(tail, None)
             if piece is not None:
                 self._pieces.append(piece)
@@ -93,9 +93,9 @@ class Reading:
                 oldest[tail.origin] = tail
         return [tail for tail in self._ready if oldest[tail.origin] is tail]
 
-    def _read(self, tail: Tail, limit: int, now: datetime) -> Piece | None:
-        quiet = now - (tail.changed_at or now)
-        is_final = tail.is_rotated and quiet >= HELD_LINE_AFTER
+    def _read(
+        self, tail: Tail, limit: int, now: datetime, *, is_final: bool
+    ) -> Piece | None:
         self._problems.pop(tail, None)
         try:
             piece = tail.read(limit, self._rules, is_final=is_final)

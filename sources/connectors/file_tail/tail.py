@@ -64,6 +64,7 @@ class Tail:
         self.origin = cursor.path  # what it was called when its lines were written
         self.seen: tuple[int, int] | None = None  # size and mtime when last read
         self.changed_at: datetime | None = None  # when it was last found changed
+        self.is_finished = False  # read to its very end after it was rotated
         self.guard: bytes | None = None  # the bytes before the offset
         self._no_newline_before = 0
 
@@ -76,10 +77,9 @@ class Tail:
         """Whether others write where this file was: what is in it is all it will have."""
         return self.path is None or shown(self.path) != self.origin
 
-    @property
-    def has_held_line(self) -> bool:
-        """Whether a last line waits for its newline."""
-        return self.seen is not None and self.seen[0] > self.offset
+    def touch(self, now: datetime) -> None:
+        """Note that the file has changed, or was moved."""
+        self.changed_at, self.is_finished = now, False
 
     def has_news(self, status: os.stat_result) -> bool:
         """Whether the file may have changed since it was last read."""

@@ -44,12 +44,18 @@ class Tailing:
     def collect(self) -> list[str]:
         """Look everywhere, store all there is and return its lines."""
         self.pass_time(5)
-        lines = []
-        while (harvest := self.connector.poll(self.now)) is not None:
-            self.store(harvest)
-            self.connector.settle(Outcome.STORED, self.now)
-            lines += lines_of(harvest.batch)
+        lines = self._collect_once()
+        while self.connector.due_at <= self.now:
+            lines += self._collect_once()
         return lines
+
+    def _collect_once(self) -> list[str]:
+        harvest = self.connector.poll(self.now)
+        if harvest is None:
+            return []
+        self.store(harvest)
+        self.connector.settle(Outcome.STORED, self.now)
+        return lines_of(harvest.batch)
 
     def store(self, harvest: Harvest) -> None:
         deposit(
