@@ -265,6 +265,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # It says at INFO when each task is enqueued, begins and ends.
-    "loggers": {"django-q": {"level": "WARNING"}},
+    # They say at INFO what each task and each connection does.
+    "loggers": {name: {"level": "WARNING"} for name in ("django-q", "daphne", "httpx")},
 }

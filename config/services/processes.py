@@ -52,11 +52,15 @@ def programs(
             stage=stage,
         )
 
+    def command(name: str) -> tuple[str, ...]:
+        # `up` has made the checks for all of them.
+        return ("manage.py", name, "--skip-checks")
+
     listen = ("-b", address.bind, "-p", str(address.port), "-v", "0")
     return [
         program("web", _WEB, "-m", "daphne", *listen, "config.asgi:application"),
-        program("ingest", _WORKERS, "manage.py", "qcluster", queue="ingest"),
-        program("default", _WORKERS, "manage.py", "qcluster"),
-        program("collector", _COLLECTOR, "manage.py", "collect"),
-        program("beat", _BEAT, "manage.py", "beat"),
+        program("ingest", _WORKERS, *command("qcluster"), queue="ingest"),
+        program("default", _WORKERS, *command("qcluster")),
+        program("collector", _COLLECTOR, *command("collect")),
+        program("beat", _BEAT, *command("beat")),
     ]
