@@ -36,7 +36,7 @@ class SourcesGoneError(Exception):
     """Blocks to be merged were deleted meanwhile: with their day, by retention."""
 
 
-def tier(candidates: Sequence[Candidate], *, fan_in: int = FAN_IN) -> list[Candidate]:
+def tier(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return which of the candidates, oldest first, are to be merged; none: not yet.
 
     A block's class grows with the logarithm of its size. Enough blocks of a class are
@@ -47,7 +47,7 @@ def tier(candidates: Sequence[Candidate], *, fan_in: int = FAN_IN) -> list[Candi
     for index, candidate in enumerate(candidates):
         by_class.setdefault(_class_of(candidate.count), []).append(index)
     for _size, indexes in sorted(by_class.items(), reverse=True):
-        if len(indexes) >= fan_in:
+        if len(indexes) >= FAN_IN:
             return list(candidates[indexes[0] :])
     return []
 

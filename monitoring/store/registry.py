@@ -173,7 +173,7 @@ def _check_limit(kind: _Kind, owner: Owner, new: int, limit: int) -> None:
 def _insert_series(owner: Owner, new: Mapping[int, Labels], now: datetime) -> None:
     names = {p: dict(labels)[METRIC_NAME] for p, labels in new.items()}
     metrics = _register_metrics(owner, sorted(set(names.values())))
-    prints = sorted(new)
+    prints = list(new)
     execute(
         "INSERT INTO monitoring_series (organization_id, team_id, metric_id, labels,"
         " fingerprint, created_at, last_seen)"
@@ -193,7 +193,7 @@ def _insert_series(owner: Owner, new: Mapping[int, Labels], now: datetime) -> No
 
 
 def _insert_streams(owner: Owner, new: Mapping[int, Labels], now: datetime) -> None:
-    prints = sorted(new)
+    prints = list(new)
     execute(
         "INSERT INTO monitoring_logstream (organization_id, team_id, labels,"
         " fingerprint, created_at, last_seen)"

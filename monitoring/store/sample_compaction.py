@@ -111,14 +111,14 @@ def _window_merges(organization_id: int, now: datetime) -> Iterator[Merge]:
 def _day_merges(organization_id: int, now: datetime) -> Iterator[Merge]:
     """A metric's blocks of a finished day."""
     finished = last_finished_day(now)
-    for day, blocks in _small_blocks(organization_id, 1, "0", 2, until=finished):
+    for day, blocks in _small_blocks(organization_id, 1, "day", 2, until=finished):
         yield Merge(day, 2, up_to(blocks, MAX_MERGED_SAMPLES))
 
 
 def _late_merges(organization_id: int, now: datetime) -> Iterator[Merge]:
     """What came late for a finished day, when there is much of it."""
     del now
-    for day, blocks in _small_blocks(organization_id, 2, "0", FAN_IN):
+    for day, blocks in _small_blocks(organization_id, 2, "day", FAN_IN):
         yield Merge(day, 2, up_to(blocks, MAX_MERGED_SAMPLES))
 
 
