@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from monitoring.promql.context import Evaluation
+from monitoring.promql.distributions import call_count_values, call_quantile
 from monitoring.promql.grouping import Groups, projection
+from monitoring.promql.ranking import call_limit_ratio, call_ranked
 from monitoring.promql.segments import neumaier
 from monitoring.promql.syntax import Aggregation
 from monitoring.promql.values import Bools, Floats, Grid, Ints, Vector
@@ -21,26 +23,21 @@ _CANCELLED = 1e-4
 
 
 def aggregate(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
+    picked = _WITH_PARAMETER.get(node.op)
+    if picked is not None:
+        return picked(run, node, grid)
     vector = run.vector(node.expr, grid)
     if len(vector.labels) == 0:
         return vector
-    project = projection(node.labels, keep=not node.without)
-    return reduce_groups(vector, project_groups(vector, project), REDUCTIONS[node.op])
-
-
-def project_groups(
-    vector: Vector, project: Callable[..., tuple[tuple[str, str], ...]]
-) -> Groups:
-    return Groups.of(vector.labels, project)
+    groups = Groups.of(vector.labels, projection(node.labels, keep=not node.without))
+    return reduce_groups(vector, groups, _REDUCTIONS[node.op])
 
 
 def reduce_groups(vector: Vector, groups: Groups, reduction: Reduction) -> Vector:
     values, present = vector.values[groups.order], vector.present[groups.order]
-    starts = groups.starts[:-1]
     with np.errstate(all="ignore"):
-        reduced = reduction(values, present, starts)
-    nameless = np.logical_or.reduceat(vector.nameless[groups.order], starts)
-    filled = np.logical_or.reduceat(present, starts, axis=0)
+        reduced = reduction(values, present, groups.starts[:-1])
+    filled, nameless = groups.any_of(vector.present), groups.any_of(vector.nameless)
     return Vector(groups.labels, reduced, filled, nameless)
 
 
@@ -87,9 +84,11 @@ def means(values: Floats, present: Bools, starts: Ints) -> Floats:
 
 
 def variances(values: Floats, present: Bools, starts: Ints) -> Floats:
-    mean = means(values, present, starts)
     sizes = np.diff(np.append(starts, len(values)))
-    apart = values - np.repeat(mean, sizes, axis=0)
+    # Measured from the smallest, so that equal values have exactly none.
+    least = np.repeat(minima(values, present, starts), sizes, axis=0)
+    apart = values - least
+    apart -= np.repeat(means(apart, present, starts), sizes, axis=0)
     squares = np.where(present, apart * apart, 0.0)
     return np.add.reduceat(squares, starts, axis=0) / counts(present, starts)
 
@@ -107,7 +106,7 @@ def maxima(values: Floats, present: Bools, starts: Ints) -> Floats:
     return np.fmax.reduceat(np.where(present, values, np.nan), starts, axis=0)
 
 
-REDUCTIONS: dict[str, Reduction] = {
+_REDUCTIONS: dict[str, Reduction] = {
     "avg": means,
     "count": lambda values, present, starts: counts(present, starts),
     "group": lambda values, present, starts: np.ones((len(starts), values.shape[1])),
@@ -116,4 +115,13 @@ REDUCTIONS: dict[str, Reduction] = {
     "stddev": deviations,
     "stdvar": variances,
     "sum": sums,
+}
+
+_WITH_PARAMETER: dict[str, Callable[[Evaluation, Aggregation, Grid], Vector]] = {
+    "bottomk": call_ranked,
+    "count_values": call_count_values,
+    "limit_ratio": call_limit_ratio,
+    "limitk": call_ranked,
+    "quantile": call_quantile,
+    "topk": call_ranked,
 }

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from monitoring.labels import METRIC_NAME, Labels
+from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.promql.errors import EvaluationError
-from monitoring.promql.values import Ints, Vector
+from monitoring.promql.values import Bools, Ints, Vector
 
 SAME_LABELS = "vector cannot contain metrics with the same labelset"
 
@@ -66,6 +66,28 @@ class Groups:
     def sizes(self) -> Ints:
         return np.diff(self.starts)
 
+    def any_of(self, rows: Bools) -> Bools:
+        """Return for each group whether any of its rows is marked."""
+        if len(rows) == 0:
+            return rows
+        return np.logical_or.reduceat(rows[self.order], self.starts[:-1], axis=0)
+
+
+def with_label(labels: Labels, name: str, value: str) -> Labels:
+    """Return the labels with one set, or taken away if the value is empty."""
+    kept = [pair for pair in labels if pair[0] != name]
+    return make_labels([*kept, (name, value)])
+
+
+def stack(vectors: Sequence[Vector]) -> Vector:
+    """Return the series of all vectors, one below the other."""
+    return Vector(
+        [labels for vector in vectors for labels in vector.labels],
+        np.concatenate([vector.values for vector in vectors]),
+        np.concatenate([vector.present for vector in vectors]),
+        np.concatenate([vector.nameless for vector in vectors]),
+    )
+
 
 def merge_same(vector: Vector) -> Vector:
     """Return the vector with the rows of equal labels made one.
@@ -85,6 +107,6 @@ def merge_same(vector: Vector) -> Vector:
     return Vector(
         groups.labels,
         values.view(np.float64),
-        np.logical_or.reduceat(present, groups.starts[:-1], axis=0),
+        groups.any_of(vector.present),
         vector.nameless[heads],
     )

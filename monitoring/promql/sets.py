@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitoring.promql.grouping import merge_same, number, projection
+from monitoring.promql.grouping import merge_same, number, projection, stack
 from monitoring.promql.syntax import Binary
 from monitoring.promql.values import Bools, Ints, Vector
 
@@ -18,7 +18,8 @@ def combine_sets(node: Binary, left: Vector, right: Vector) -> Vector:
         return left.where(_occupied(right, theirs, len(groups))[ours])
     if node.op == "unless":
         return left.where(~_occupied(right, theirs, len(groups))[ours])
-    return _union(left, right.where(~_occupied(left, ours, len(groups))[theirs]))
+    added = right.where(~_occupied(left, ours, len(groups))[theirs])
+    return merge_same(stack([left, added]))
 
 
 def _occupied(vector: Vector, ids: Ints, groups: int) -> Bools:
@@ -30,13 +31,3 @@ def _occupied(vector: Vector, ids: Ints, groups: int) -> Bools:
     found, starts = np.unique(ids[order], return_index=True)
     occupied[found] = np.logical_or.reduceat(vector.present[order], starts, axis=0)
     return occupied
-
-
-def _union(left: Vector, right: Vector) -> Vector:
-    both = Vector(
-        [*left.labels, *right.labels],
-        np.concatenate((left.values, right.values)),
-        np.concatenate((left.present, right.present)),
-        np.concatenate((left.nameless, right.nameless)),
-    )
-    return merge_same(both)

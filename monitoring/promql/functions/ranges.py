@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from monitoring.promql.context import Evaluation
-from monitoring.promql.functions import counters, over_time
+from monitoring.promql.errors import EvaluationError
+from monitoring.promql.functions import counters, distribution, over_time, regression
 from monitoring.promql.functions.over_time import Outcome
+from monitoring.promql.quantiles import note_invalid_quantiles
 from monitoring.promql.syntax import (
     Call,
     ValueType,
@@ -25,19 +27,32 @@ RANGE_FUNCTIONS: dict[str, RangeFunction] = {
     "changes": counters.changes,
     "count_over_time": over_time.count_over_time,
     "delta": counters.delta,
+    "deriv": regression.deriv,
+    "double_exponential_smoothing": regression.double_exponential_smoothing,
     "first_over_time": over_time.first_over_time,
+    "holt_winters": regression.double_exponential_smoothing,
     "idelta": counters.idelta,
     "increase": counters.increase,
     "irate": counters.irate,
     "last_over_time": over_time.last_over_time,
+    "mad_over_time": distribution.mad_over_time,
     "max_over_time": over_time.max_over_time,
     "min_over_time": over_time.min_over_time,
+    "predict_linear": regression.predict_linear,
     "present_over_time": over_time.present_over_time,
+    "quantile_over_time": distribution.quantile_over_time,
     "rate": counters.rate,
     "resets": counters.resets,
+    "stddev_over_time": distribution.stddev_over_time,
+    "stdvar_over_time": distribution.stdvar_over_time,
     "sum_over_time": over_time.sum_over_time,
+    "ts_of_first_over_time": distribution.ts_of_first_over_time,
+    "ts_of_last_over_time": distribution.ts_of_last_over_time,
+    "ts_of_max_over_time": distribution.ts_of_max_over_time,
+    "ts_of_min_over_time": distribution.ts_of_min_over_time,
 }
 
+_SMOOTHING = frozenset({"double_exponential_smoothing", "holt_winters"})
 _KEEP_NAME = frozenset({"first_over_time", "last_over_time"})
 _FOR_COUNTERS = frozenset({"rate", "increase"})
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
@@ -49,11 +64,27 @@ def call_range_function(run: Evaluation, call: Call, grid: Grid) -> Vector:
     windows = run.windows(matrix, grid)
     values, present = over_windows(run, RANGE_FUNCTIONS[call.name], windows, params)
     nameless = windows.nameless
+    _check_parameters(run, call, params, present)
     if call.name not in _KEEP_NAME:
         nameless = np.ones(len(windows.labels), np.bool_)
     if call.name in _FOR_COUNTERS:
         _note_non_counters(run, windows, present)
     return Vector(windows.labels, values, present, nameless)
+
+
+def _check_parameters(
+    run: Evaluation, call: Call, params: list[Floats], present: Bools
+) -> None:
+    used = present.any(axis=0)
+    if call.name == "quantile_over_time":
+        note_invalid_quantiles(run.notes, params[0][used])
+    if call.name in _SMOOTHING:
+        for word, factor in zip(("smoothing", "trend"), params, strict=True):
+            for number in factor[used & ~((factor > 0) & (factor < 1))].tolist():
+                raise EvaluationError(
+                    f"invalid {word} factor. Expected: 0 < {word[0]}f < 1, "
+                    f"got: {number:f}"
+                )
 
 
 def over_windows(
