@@ -35,7 +35,10 @@ def chart_drawing(context: Context, chart: Chart) -> SafeString:
     low, high = _scale(chart)
     ticks = [low + (high - low) * i / 4 for i in range(5)]
     lines = [
-        (plot * (1 - (tick - low) / (high - low)), figures.in_unit(tick, chart.unit))
+        (
+            plot * (1 - (tick - low) / (high - low)),
+            figures.in_unit(tick, chart.unit.removesuffix("/s")),
+        )
         for tick in ticks
     ]
     return format_html(
@@ -57,7 +60,7 @@ def _scale(chart: Chart) -> tuple[float, float]:
     values += [t.value for t in chart.thresholds]
     if chart.top is not None:
         return 0.0, chart.top
-    return 0.0, shapes.nice_top(shapes.extent(values, lowest=0.0)[1])
+    return 0.0, shapes.nice_top(shapes.extent(values, lowest=0.0)[1], chart.unit)
 
 
 def _axis_labels(lines: Sequence[tuple[float, str]]) -> SafeString:

@@ -46,7 +46,7 @@ def percent(value: float | None) -> str:
     """Return a value that is already in percent, one decimal below 10."""
     if not _is_known(value):
         return NONE
-    return f"{value:.1f} %" if abs(value) < 10 else f"{value:.0f} %"  # noqa: PLR2004 - ten
+    return f"{value:.1f} %" if 0 < abs(value) < 10 else f"{value:.0f} %"  # noqa: PLR2004 - ten
 
 
 def seconds(value: float | None) -> str:
@@ -88,9 +88,12 @@ def in_unit(value: float | None, unit: str) -> str:
         "bytes": size,
         "seconds": seconds,
     }
-    if unit.endswith("/s"):
-        return f"{in_unit(value, unit[:-2])}/s" if _is_known(value) else NONE
-    return words.get(unit, number)(value)
+    if not unit.endswith("/s"):
+        return words.get(unit, number)(value)
+    if not _is_known(value):
+        return NONE
+    amount = in_unit(value, unit.removesuffix("/s"))
+    return f"{amount}/s" if " " in amount else f"{amount} /s"
 
 
 def split_unit(text: str) -> tuple[str, str]:

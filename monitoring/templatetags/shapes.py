@@ -127,10 +127,16 @@ def stacked(
     return bars
 
 
-def nice_top(highest: float) -> float:
-    """Return a round number a little above, whose half is round too."""
+def nice_top(highest: float, unit: str = "") -> float:
+    """Return a round number a little above, whose half is round too.
+
+    Bytes are round in the unit that they are written in.
+    """
     if highest <= 0:
         return 1.0
+    if unit.startswith("bytes"):
+        whole = 1024 ** int(math.log(max(1.0, highest), 1024))
+        return nice_top(highest / whole) * whole
     power = 10 ** math.floor(math.log10(highest))
     for factor in (1, 2, 4, 5, 6, 8, 10):
         if highest <= factor * power:

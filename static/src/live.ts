@@ -1,6 +1,6 @@
 /** The page's connection, and the dot in the top bar that tells how it is. */
 
-import { all, announce, delegate, find } from "./dom";
+import { all, announce, delegate, find, make } from "./dom";
 import { RealtimeClient, type LiveState, type Surroundings } from "./realtime";
 
 const browser: Surroundings = {
@@ -34,9 +34,9 @@ function clock(moment: number): string {
   return new Date(moment).toLocaleTimeString([], { hour12: false });
 }
 
-export function describe(state: LiveState): string {
-  const since = state.kind === "reconnecting" || state.kind === "paused" ? `, since ${clock(state.since)}` : "";
-  return TEXT[state.kind] + since;
+/** Since when, where that matters; a phone has no room for it. */
+function since(state: LiveState): string {
+  return state.kind === "reconnecting" || state.kind === "paused" ? `, since ${clock(state.since)}` : "";
 }
 
 function show(state: LiveState): void {
@@ -44,7 +44,7 @@ function show(state: LiveState): void {
     const calm = state.kind === "connecting" ? "reconnecting" : state.kind === "stopped" ? "paused" : state.kind;
     dot.dataset["state"] = calm;
     const word = find("span", dot);
-    if (word) word.textContent = describe(state);
+    word?.replaceChildren(TEXT[state.kind], make("span", { class: "hide-s" }, since(state)));
     dot.title = state.kind === "live" ? "Click to pause" : state.kind === "paused" ? "Click to go on" : "Click to try now";
   }
 }

@@ -50,7 +50,7 @@ export function bytes(value: Value): string {
 
 export function percent(value: Value): string {
   if (!isKnown(value)) return NONE;
-  return `${grouped(value, Math.abs(value) < 10 ? 1 : 0)} %`;
+  return `${grouped(value, value !== 0 && Math.abs(value) < 10 ? 1 : 0)} %`;
 }
 
 /** How long something lasts, from seconds. */
@@ -76,7 +76,10 @@ export function ago(passed: number): string {
 
 export function inUnit(value: Value, unit: string): string {
   if (!isKnown(value)) return NONE;
-  if (unit.endsWith("/s")) return `${inUnit(value, unit.slice(0, -2))}/s`;
+  if (unit.endsWith("/s")) {
+    const amount = inUnit(value, unit.slice(0, -2));
+    return amount.includes(" ") ? `${amount}/s` : `${amount} /s`;
+  }
   switch (unit) {
     case "percent":
       return percent(value);

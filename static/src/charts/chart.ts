@@ -15,6 +15,7 @@ const CURSOR = "page";
 const GUTTER = 44;
 const GUTTER_PHONE = 40;
 const AXIS_HEIGHT = 20;
+const SHORT_RANGE = 300_000;
 const AXIS_FONT = "11px system-ui, sans-serif";
 
 function columns(payload: ChartPayload): uPlot.AlignedData {
@@ -85,7 +86,7 @@ export class ChartPanel {
     return {
       width: this.host.clientWidth || 600,
       height: this.payload.height,
-      padding: [4, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone()),
       cursor: {
@@ -98,13 +99,13 @@ export class ChartPanel {
         y: { range: () => [0, topOf(this.payload)] },
       },
       axes: [
-        { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90 },
+        { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (_plot, ticks) => this.times(ticks) },
         {
           ...axis,
           size: narrow ? GUTTER_PHONE : GUTTER,
           gap: 6,
           splits: () => [0, 0.25, 0.5, 0.75, 1].map((share) => share * topOf(this.payload)),
-          values: (_plot, ticks) => ticks.map((tick) => inUnit(tick, this.payload.unit)),
+          values: (_plot, ticks) => ticks.map((tick) => inUnit(tick, this.payload.unit.replace(/\/s$/, ""))),
         },
       ],
       series: [{}, ...this.lines()],
@@ -114,6 +115,19 @@ export class ChartPanel {
         setCursor: [(plot) => this.legend(plot.cursor.idx)],
       },
     };
+  }
+
+  /** Ticks of the time axis; a longer range names the day at midnight. */
+  private times(ticks: number[]): string[] {
+    const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), hour: "2-digit", minute: "2-digit" });
+    const day = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), day: "2-digit", month: "short" });
+    const withSeconds = this.payload.end - this.payload.start < SHORT_RANGE;
+    const second = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    return ticks.map((tick) => {
+      const text = clock.format(tick * 1000);
+      if (text === "00:00") return day.format(tick * 1000);
+      return withSeconds ? second.format(tick * 1000) : text;
+    });
   }
 
   private lines(): uPlot.Series[] {

@@ -57,8 +57,12 @@ export function facts(values: Value[]): Facts {
 }
 
 /** A round number a little above, whose half is round too: as the server's shapes.nice_top. */
-export function niceTop(highest: number): number {
+export function niceTop(highest: number, unit = ""): number {
   if (!(highest > 0)) return 1;
+  if (unit.startsWith("bytes")) {
+    const whole = 1024 ** Math.floor(Math.log(Math.max(1, highest)) / Math.log(1024));
+    return niceTop(highest / whole) * whole;
+  }
   const power = 10 ** Math.floor(Math.log10(highest));
   const factor = [1, 2, 4, 5, 6, 8, 10].find((each) => highest <= each * power * (1 + 1e-9)) ?? 10;
   return factor * power;
@@ -67,7 +71,7 @@ export function niceTop(highest: number): number {
 export function topOf(payload: ChartPayload): number {
   if (payload.top !== null) return payload.top;
   const highest = Math.max(0, ...payload.series.map((each) => facts(each.values).max ?? 0), ...payload.thresholds.map((each) => each.value));
-  return niceTop(highest);
+  return niceTop(highest, payload.unit);
 }
 
 /** Runs of points at which nothing is known, as [first, last] indexes with known neighbours. */

@@ -108,7 +108,7 @@ function mount(): void {
   const pagesOnly = location.search.includes("label.");
   const older = olderReader(list);
   tail = new Tail(list, lines, list.dataset["contains"] ?? "", { waiting: showWaiting, older: pagesOnly ? () => undefined : older });
-  if (find("#log-query")?.dataset["live"]) subscribe(lines);
+  if (find("#log-query")?.dataset["tailing"]) subscribe(lines);
 }
 
 /** Show the page of another search in place. */
@@ -161,6 +161,6 @@ keys.on("k", () => tail?.move(-1));
 keys.on("Enter", () => tail?.toggleFocused());
 keys.on("p", () => setPaused(!tail?.paused));
 setInterval(() => {
-  const isLive = all("#log-query[data-live='1']").length > 0;
+  const isLive = all("#log-query[data-tailing='1']").length > 0;
   if (isLive && !document.hidden && live.state.kind === "live" && !tail?.paused) announce("refresh-volume");
 }, VOLUME_EVERY);

@@ -34,6 +34,8 @@ def test_a_count_is_short_and_keeps_its_meaning(value, text):
     [
         (97.4, "percent", "97 %"),
         (6.84, "percent", "6.8 %"),
+        (0, "percent", "0 %"),
+        (1842, "count/s", "1,842 /s"),
         (1536, "bytes", "1.5 KiB"),
         (512, "bytes", "512 B"),
         (3 * 2**20, "bytes/s", "3 MiB/s"),
