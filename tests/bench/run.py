@@ -1,0 +1,106 @@
+"""`make bench`: the figures of docs/benchmarks.md, measured on this machine.
+
+Each part runs on scratch state of its own, which is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from tests.bench.report import table
+from tests.platform import running_platform
+
+
+def live() -> dict[str, object]:
+    """From a write to a file to a frame on a socket, at 1,000 lines/s of other load."""
+    from tests.bench import live_latency
+
+    with running_platform() as platform:
+        directory = platform.var_dir / "demo"
+        return dict(
+            asyncio.run(live_latency.measure(platform, platform.token(), directory))
+        )
+
+
+def patterns() -> dict[str, object]:
+    """Ingest of 200,000 lines with 500 patterns armed, against none."""
+    with _scratch_django():
+        from tests.bench import patterns as bench
+
+        return dict(bench.measure())
+
+
+def chaos() -> dict[str, object]:
+    """kill -9 of each process in turn, at 1,000 lines/s for a minute."""
+    from tests.bench import chaos as bench
+
+    with running_platform() as platform:
+        outcome = bench.run(platform, platform.token(), seconds=60)
+    return {
+        "written": outcome.written,
+        "stored": outcome.stored,
+        "distinct": outcome.distinct,
+        "killed": outcome.killed,
+        "exactly_once": outcome.exactly_once,
+    }
+
+
+class _scratch_django:  # noqa: N801 - used as a function
+    """Django on a database of its own, migrated, in this process."""
+
+    def __enter__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="vedette-bench-", dir="/tmp"))
+        self.directory.chmod(0o755)
+        os.environ["VAR_DIR"] = str(self.directory)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        import django
+
+        from config.services.sharing import ensure_running
+
+        self.servers = ensure_running()
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+
+    def __exit__(self, *error: object) -> None:
+        from django.db import connections
+
+        connections.close_all()
+        if self.servers is not None:
+            self.servers.leave()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+PARTS: dict[str, Callable[[], dict[str, object]]] = {
+    "live": live,
+    "patterns": patterns,
+    "chaos": chaos,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; parts: {', '.join(PARTS)}")
+    for name in arguments.parts or PARTS:
+        figures = PARTS[name]()
+        print(json.dumps({name: figures}) if arguments.json else table(name, figures))
+
+
+if __name__ == "__main__":
+    main()
