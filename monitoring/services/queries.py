@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accounts.scope import Scope
+from monitoring import promql
 from monitoring.labels import METRIC_NAME, Labels, Matcher, MatchOp
 from monitoring.models import Metric
-from monitoring.services.selection import matching_series
+from monitoring.services import selection
 from monitoring.store import samples
 from monitoring.telemetry import (
     STALE_NAN_BITS,
@@ -28,6 +30,10 @@ LOOKBACK = timedelta(minutes=5)
 
 MAX_STEPS = 11_000
 
+# What one PromQL query may take: series times steps of any intermediate, and time.
+MAX_POINTS = 50_000_000
+MAX_SECONDS = 60
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # From so many metrics on, blocks are not narrowed by metric.
@@ -41,7 +47,7 @@ class _ScopedQuerier:
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> SeriesData:
-        found = matching_series(self.scope, matchers)
+        found = selection.matching_series(self.scope, matchers)
         metrics = sorted({metric_id for _id, metric_id, _labels in found})
         ids = np.array([pk for pk, _metric, _labels in found], np.int64)
         run = samples.read_samples(
@@ -66,6 +72,48 @@ class _ScopedQuerier:
 def querier(scope: Scope) -> Querier:
     """Return a reader of the samples that the scope sees."""
     return _ScopedQuerier(scope)
+
+
+def instant(scope: Scope, expr: str, *, now: datetime) -> promql.Result:
+    """Return a PromQL expression's value now.
+
+    Raises promql.PromQLError and TooMuchDataError.
+    """
+    return promql.instant(querier(scope), expr, time_ms=_ms(now), limits=_limits())
+
+
+def range_query(
+    scope: Scope, expr: str, *, start: datetime, end: datetime, step: timedelta
+) -> promql.Result:
+    """Return a PromQL expression's values from start to end, inclusive.
+
+    Raises promql.PromQLError and TooMuchDataError; ValueError for a range without a
+    positive step or with its end before its start.
+    """
+    return promql.range_query(
+        querier(scope),
+        expr,
+        start_ms=_ms(start),
+        end_ms=_ms(end),
+        step_ms=_step_ms(step),
+        limits=_limits(),
+    )
+
+
+def _limits() -> promql.Limits:
+    """What one query may take, the clock running from now."""
+    give_up_at = time.monotonic() + MAX_SECONDS
+
+    def deadline() -> None:
+        if time.monotonic() > give_up_at:
+            raise promql.QueryTimeoutError(f"query took longer than {MAX_SECONDS} s")
+
+    return promql.Limits(
+        max_series=selection.MAX_SERIES,
+        max_samples=samples.MAX_SAMPLES,
+        max_points=MAX_POINTS,
+        deadline=deadline,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +218,7 @@ def history(
 
     Raises TooMuchDataError for more than 11,000 steps.
     """
-    start_ms, end_ms, step_ms = (
-        _ms(start),
-        _ms(end),
-        int(step / timedelta(milliseconds=1)),
-    )
+    start_ms, end_ms, step_ms = _ms(start), _ms(end), _step_ms(step)
     buckets = -(-(end_ms - start_ms) // step_ms) if step_ms > 0 else MAX_STEPS + 1
     if buckets > MAX_STEPS:
         raise TooMuchDataError(f"Ask for at most {MAX_STEPS} steps.")
@@ -225,6 +269,10 @@ def _history(
         last=spread(values[ends - 1]),
         count=count.tolist(),
     )
+
+
+def _step_ms(step: timedelta) -> int:
+    return step // timedelta(milliseconds=1)
 
 
 def _ms(moment: datetime) -> int:

@@ -266,3 +266,26 @@ def test_odd_ranges_are_no_error(scope, bounds):
     found = selected(scope, (), *bounds)
 
     assert len(found) == (bounds[0] < bounds[1])
+
+
+def test_promql_is_answered_at_an_instant(scope):
+    append(scope, [(labels, NOW_MS - 1000, 2.0) for labels in SERIES])
+
+    result = queries.instant(scope, "sum by (job) (up)", now=NOW)
+
+    found = dict(zip(result.labels, result.values[:, 0].tolist(), strict=True))
+    assert found == {(): 2.0, (("job", "api"),): 2.0, (("job", "db"),): 2.0}
+
+
+def test_promql_is_answered_over_a_range(scope):
+    append(scope, [(SERIES[3], NOW_MS - n * 60_000, float(n)) for n in range(3)])
+
+    result = queries.range_query(
+        scope,
+        "load * 10",
+        start=NOW - timedelta(minutes=2),
+        end=NOW,
+        step=timedelta(minutes=1),
+    )
+
+    assert result.values.tolist() == [[20.0, 10.0, 0.0]]
