@@ -172,6 +172,7 @@ LAYOUTS = (
     Layout("YYYY~MM~DD^hh:mm:ss"),
     Layout("DD/bbb/YYYY:hh:mm:ss"),
     Layout("bbb dD hh:mm:ss"),
+    Layout("DD/bbb/YYYY hh:mm:ss"),
     Layout("YYYY~MM~DD^hh.mm.ss"),
     Layout("YYYYMMDD^hh:mm:ss"),
     Layout("YYYYMMDDThhmmss"),

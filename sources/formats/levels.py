@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from monitoring.telemetry import Level
 
 SPELLINGS: Mapping[Level, str] = {
-    Level.TRACE: "trace trc verbose vrb finest finer silly all",
+    Level.TRACE: "trace trc verbose vrb finest finer silly",
     Level.DEBUG: "debug dbg dbug fine config d d1 d2 d3 d4 d5",
     Level.INFO: "info information informational inf notice note log i n success system "
     "statement detail hint context",
     Level.WARN: "warn warning wrn w",
-    Level.ERROR: "error err eror e severe fail",
+    Level.ERROR: "error err eror e severe fail failure",
     Level.FATAL: "fatal ftl critical crit crt panic dpanic emerg emergency alert f a c",
 }
 WORDS: Mapping[str, Level] = {

@@ -22,8 +22,8 @@ TIME_KEYS = (
 )  # fmt: skip
 LEVEL_KEYS = (
     "level", "log.level", "severity", "lvl", "levelname", "loglevel", "log_level",
-    "Level", "LogLevel", "@l", "severity_text", "SeverityText", "level_name", "s",
-    "severityText", "record.level.name", "status",
+    "Level", "LogLevel", "@l", "severity_text", "SeverityText", "level_name",
+    "severityText", "record.level.name",
 )  # fmt: skip
 # Levels as numbers, with their scales.
 NUMBER_KEYS: dict[str, Callable[[Any], pa.Array]] = {
@@ -34,7 +34,9 @@ NUMBER_KEYS: dict[str, Callable[[Any], pa.Array]] = {
 }
 # Graylog's `level` is syslog's; its messages say so.
 GELF_MARK = "short_message"
-KEYS = (*TIME_KEYS, *LEVEL_KEYS, *NUMBER_KEYS, GELF_MARK)
+# One letter means a level only where it is MongoDB's.
+MONGO_MARK, MONGO_LEVEL = "t.$date", "s"
+KEYS = (*TIME_KEYS, *LEVEL_KEYS, *NUMBER_KEYS, GELF_MARK, MONGO_LEVEL)
 
 
 def take_time(
@@ -58,6 +60,9 @@ def take_level(fields: Fields, count: int) -> pa.Array:
         found = _take(fields, "level", levels.of_numbers(gelf, levels.SYSLOG), found)
     for key in _known(LEVEL_KEYS, fields):
         found = _take(fields, key, levels.of_words(fields[key]), found)
+    if MONGO_MARK in fields and MONGO_LEVEL in fields:
+        words = levels.of_words(fields[MONGO_LEVEL])
+        found = _take(fields, MONGO_LEVEL, words, found)
     for key in _known(NUMBER_KEYS, fields):
         found = _take(fields, key, NUMBER_KEYS[key](fields[key]), found)
     return found

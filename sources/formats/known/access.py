@@ -17,7 +17,6 @@ ODD_CLIENT = r"(?P<client>\S+) \S+ (?P<user>[^\[]+)" + TIME
 ODD_REQUEST = r'"(?P<request>(?:[^"\\]|\\.)*)"'
 
 COMMON = CLIENT + REQUEST + RESULT
-ODD_COMMON = ODD_CLIENT + ODD_REQUEST + RESULT
 VHOST = r"^(?P<vhost>[\w.-]+(?::\d+)?) "
 ABSENT = frozenset({"-"})
 
@@ -30,7 +29,8 @@ ACCESS_COMBINED = PatternFormat(
     '"https://shop.example/" "Mozilla/5.0"',
     patterns=(
         "^" + COMMON + AGENT + EXTRA,
-        "^" + ODD_COMMON + AGENT + EXTRA,
+        "^" + ODD_CLIENT + REQUEST + RESULT + AGENT + EXTRA,
+        "^" + ODD_CLIENT + ODD_REQUEST + RESULT + AGENT + EXTRA,
     ),
     level_of=level_of_status,
     absent=ABSENT,
@@ -41,7 +41,10 @@ ACCESS_COMMON = PatternFormat(
     title="Access log, common",
     description="The NCSA common log format.",
     example='203.0.113.7 - alice [10/Oct/2026:13:55:36 -0700] "GET / HTTP/1.0" 404 153',
-    patterns=("^" + COMMON + r"\s*$", "^" + ODD_COMMON + r"\s*$"),
+    patterns=(
+        "^" + COMMON + r"\s*$",
+        "^" + ODD_CLIENT + ODD_REQUEST + RESULT + r"\s*$",
+    ),
     level_of=level_of_status,
     absent=ABSENT,
 )

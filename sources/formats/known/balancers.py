@@ -32,11 +32,11 @@ HAPROXY = PatternFormat(
     example="203.0.113.7:5123 [10/Oct/2026:13:55:36.655] web shop/app1 10/0/30/69/109 "
     '503 2750 - - ---- 1/1/1/1/0 0/0 "GET /cart HTTP/1.1"',
     patterns=(
-        r"(?:^|: )" + HAPROXY_HEAD + r"(?P<status>\d{3}|-1) (?P<bytes>\+?\d+) \S+ \S+ "
+        r"(?:^|: )" + HAPROXY_HEAD + r"(?P<status>\d{3}|-1) \+?(?P<bytes>\d+) \S+ \S+ "
         r"(?P<termination>[\w-]{4})" + HAPROXY_TAIL + r".* " + REQUEST,
         r"(?:^|: )"
         + HAPROXY_HEAD
-        + r"(?P<bytes>\+?\d+) (?P<termination>[\w-]{2})"
+        + r"\+?(?P<bytes>\d+) (?P<termination>[\w-]{2})"
         + HAPROXY_TAIL,
     ),
     level_of=_haproxy_level,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from monitoring.telemetry import Level
-from sources.formats.patterns import PatternFormat, words
+from sources.formats.patterns import Groups, PatternFormat, level_of_status, words
 
 RUST_LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR)"
 DOTNET_LEVEL = r"(?P<level>VRB|DBG|INF|WRN|ERR|FTL)"
@@ -12,6 +15,16 @@ RAILS_LEVEL = r"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL|ANY)"
 ISO = (
     r"(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: ?Z| ?[+-]\d\d:?\d\d)?)"
 )
+
+
+def _rails_level(groups: Groups) -> pa.Array | None:
+    """Return the level that a line names, or that of a completed request's status."""
+    by_word = words(any=Level.UNKNOWN)(groups) if "level" in groups else None
+    found = [
+        column for column in (by_word, level_of_status(groups)) if column is not None
+    ]
+    return pc.coalesce(*found) if found else None
+
 
 RUST = PatternFormat(
     name="rust",
@@ -66,7 +79,7 @@ RAILS = PatternFormat(
         r"^Processing by (?P<controller>\w[\w:]*)#(?P<action>\w+) as ",
         r"^Completed (?P<status>\d{3}) .* in (?P<duration_ms>[\d.]+)ms",
     ),
-    level_of=words(any=Level.UNKNOWN),
+    level_of=_rails_level,
 )
 
 MONOLOG = PatternFormat(

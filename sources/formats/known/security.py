@@ -71,7 +71,7 @@ class EventFormat(PatternFormat):
         for column in [*times, *(groups[k] for k in ("ts",) if k in groups)]:
             found = timestamps.parse(column, received_ns, tz=tz)
             ts_ns = pc.coalesce(ts_ns, found)
-        head: Fields = self.fields_of(groups)
+        head: Fields = {n: _unescape(c) for n, c in self.fields_of(groups).items()}
         severity = head.get("severity", fields.get("sev"))
         level = pa.nulls(len(strings), pa.int8())
         if severity is not None:

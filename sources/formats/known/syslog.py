@@ -43,7 +43,7 @@ FACILITIES = [
 PRIORITY = r"<(?P<pri>\d{1,3})>"
 STAMP = r"(?P<ts>[A-Z][a-z]{2} (?:[ \d]\d|\d)(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d{1,9})?)"
 ISO_STAMP = r"(?P<ts>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d))"
-SENDER = r" (?P<host>[^\s:]+) (?P<app>[^\s:\[]+)(?:\[(?P<pid>[^\]]*)\])?:(?:\s|$)"
+SENDER = r" (?P<host>[^\s:]+) (?P<app>[^\s:\[]+)(?:\[(?P<pid>[^\]]*)\])?(?: \([^)]*\))?:(?:\s|$)"
 HOST_ONLY = r" (?P<host>[^\s:]+) "
 
 

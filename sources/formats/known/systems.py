@@ -60,4 +60,20 @@ WINDOWS_SETUP = PatternFormat(
     ),
 )
 
-FORMATS = (DMESG, WINDOWS_EVENT, WINDOWS_SETUP)
+BLUE_GENE = PatternFormat(
+    name="bluegene",
+    title="Blue Gene RAS",
+    description="Events of IBM's supercomputers: alert, node, time, component, severity.",
+    example="- 1791640536 2026.10.10 R02-M1-N0 2026-10-10-13.55.36.120345 R02-M1-N0 "
+    "RAS KERNEL INFO parity error corrected",
+    patterns=(
+        (
+            r"^(?P<alert>\S+) \d{9,10} \d{4}\.\d\d\.\d\d (?P<node>\S+) "
+            r"(?P<ts>\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d\.\d{6}) \S+ (?P<type>\S+) "
+            r"(?P<component>\S+) (?P<level>[A-Z]+)(?: |$)"
+        ),
+    ),
+    absent=frozenset({"-"}),
+)
+
+FORMATS = (DMESG, BLUE_GENE, WINDOWS_EVENT, WINDOWS_SETUP)

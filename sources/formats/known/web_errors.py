@@ -35,7 +35,7 @@ APACHE_ERROR = PatternFormat(
     "[client 203.0.113.7:5123] AH00957: connect failed",
     patterns=(
         r"^\[" + APACHE_STAMP + r"\] \[(?:(?P<module>[\w-]*):)?(?P<level>[a-z]+\d?)\]"
-        r"(?: \[pid (?P<pid>\d+)(?::tid (?P<tid>\w+))?\])?(?: [^\[\]]*?:)?"
+        r"(?: \[pid (?P<pid>\d+)(?::tid (?P<tid>\w+))?\])?(?: \(\d+\)[^\[\]]*?:)?"
         r"(?: \[(?:client|remote) (?P<client>[^\]]+)\])?(?: (?P<code>AH\d+):)?",
     ),
     level_of=words(**{f"trace{n}": Level.TRACE for n in range(1, 9)}),
