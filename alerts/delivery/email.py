@@ -65,7 +65,7 @@ class EmailDelivery(Delivery):
 
 def _check_address(address: object) -> None:
     try:
-        validate_email(address)
+        validate_email(address if isinstance(address, str) else "")
     except ValidationError:
         message = f"“{address}” is no e-mail address."
         raise InvalidConfigError({"addresses": [message]}) from None

@@ -102,8 +102,9 @@ def _after(
     after = replace(before, levels=levels, value=value)
     firing, pending = after.worst(Phase.FIRING), after.worst(Phase.PENDING)
     if before.status is Status.RESOLVED:
-        worse = firing is not None and firing.rank > before.severity.rank
-        return replace(after, status=Status.FIRING, severity=firing) if worse else after
+        if firing is None or firing.rank <= before.severity.rank:
+            return after
+        return replace(after, status=Status.FIRING, severity=firing)
     if firing is not None:
         stays = before.status is Status.ACKNOWLEDGED
         stays = stays and firing.rank <= before.severity.rank

@@ -118,10 +118,15 @@ class PatternSet:
             if complete:
                 break
             self._set_frequent_aside(patterns)
-        # A match ends behind its last byte, so the line is the last to start before.
+        # A match ends behind its last byte, so its line is the last to start before.
         found = np.searchsorted(starts, ends, side="left") - 1
-        codes = np.unique(patterns * len(lines) + found)
-        return self._confirmed(codes // max(len(lines), 1), codes, lines)
+        # An end where a line starts: an empty match there, or one of a newline.
+        at_start = np.isin(ends, starts)
+        doubtful = np.unique(patterns[at_start])
+        patterns = np.concatenate([patterns, patterns[at_start]])
+        found = np.concatenate([found, found[at_start] + 1])
+        codes = np.unique(patterns[found >= 0] * len(lines) + found[found >= 0])
+        return self._confirmed(codes, set(doubtful.tolist()), lines)
 
     def _reports(
         self, text: pa.Buffer, *, budget: int
@@ -160,14 +165,14 @@ class PatternSet:
         self._database = None
 
     def _confirmed(
-        self, patterns: Indices, codes: Indices, lines: pa.LargeStringArray
+        self, codes: Indices, doubtful: set[int], lines: pa.LargeStringArray
     ) -> tuple[Indices, Indices]:
-        """Drop matches that exist only because lines were joined."""
-        found = codes - patterns * len(lines)
+        """Return the pairs without those that exist only because lines were joined."""
+        patterns, found = np.divmod(codes, max(len(lines), 1))
         keep = np.ones(len(codes), bool)
-        for index in np.unique(patterns):
+        for index in np.unique(patterns).tolist():
             pattern = self._patterns[index]
-            if pattern.may_cross_lines:
+            if index in doubtful or pattern.may_cross_lines:
                 mine = np.flatnonzero(patterns == index)
                 keep[mine] = _match_lines(pattern, lines.take(pa.array(found[mine])))
         return patterns[keep], found[keep]

@@ -10,7 +10,6 @@ from alerts.evaluation.levels import Level, Severity
 from alerts.evaluation.memory import AlertMemory, ChangeKind, NoData, RuleSpec
 from alerts.evaluation.state import Phase
 
-
 # Beyond this not every whole number has a float of its own.
 _WHOLE_BELOW = 1e15
 _DIGITS = 4

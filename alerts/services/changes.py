@@ -75,9 +75,10 @@ def _note(
     now: datetime,
 ) -> None:
     if alert is not None and alert.status == Status.RESOLVED:
-        alert = _note_held_back(writing, change, alert)
+        _note_held_back(writing, change, alert)
         if change.kind is not ChangeKind.FIRED:
             return
+        alert = None
     elif change.kind is ChangeKind.DROPPED and alert is not None:
         alert.status = Alert.Status.RESOLVED
         alert.resolved_at = now

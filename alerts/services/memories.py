@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from accounts.scope import Role, Scope, TeamRole
 from alerts.models import Alert, Rule
@@ -32,13 +33,11 @@ def system_scope(rule: Rule) -> Scope:
 
 def reading_scope(rule: Rule) -> Scope:
     """Return what a rule may read: all, or what a member of its team sees."""
-    system = system_scope(rule)
-    if rule.team_id is None:
-        return system
-    return Scope(
-        system.organization_id,
-        system.organization_slug,
-        system.actor,
-        Role.MEMBER,
-        team_roles={rule.team_id: TeamRole.VIEWER},
-    )
+    return narrowed(system_scope(rule), rule.team_id)
+
+
+def narrowed(scope: Scope, team_id: int | None) -> Scope:
+    """Return the part of a scope that a member of the team has, too."""
+    if team_id is None or not scope.sees_team(team_id):
+        return scope
+    return replace(scope, role=Role.MEMBER, team_roles={team_id: TeamRole.VIEWER})

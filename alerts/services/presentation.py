@@ -21,6 +21,7 @@ from alerts.models import (
     RuleLevel,
     Transition,
 )
+from alerts.services.previews import Preview
 from monitoring import live
 
 
@@ -193,3 +194,26 @@ def publish_after_commit(alerts: Iterable[Alert]) -> None:
                 team_id=team_id or None,
             )
         )
+
+
+def preview_json(preview: Preview) -> dict[str, Any]:
+    return {
+        "start": iso(preview.start),
+        "end": iso(preview.end),
+        "complete": preview.complete,
+        "alerts": [
+            {
+                "labels": dict(episode.labels),
+                "severity": episode.severity,
+                "started_at": iso(episode.started_at),
+                "fired_at": iso(episode.fired_at),
+                "resolved_at": iso(episode.resolved_at),
+                "reasons": [reason for _, reason in episode.reasons],
+            }
+            for episode in preview.episodes
+        ],
+        "told": [
+            {"channel": told.name, "kind": told.kind, "times": told.times}
+            for told in preview.told
+        ],
+    }

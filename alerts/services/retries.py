@@ -18,7 +18,8 @@ def retry_delay(
     5 s, 10 s, 20 s … 10 min, each a quarter more or less, so that what failed
     together does not come back together. The receiver's own wish is a lower bound.
     """
-    delay = min(FIRST_DELAY * 2 ** max(0, attempts - 1), LONGEST_DELAY)
+    doublings = min(max(0, attempts - 1), MAX_ATTEMPTS)
+    delay = min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
     delay *= 0.75 + jitter / 2
     wished = timedelta(seconds=retry_after or 0.0)
     return max(delay, min(wished, LONGEST_RETRY_AFTER))

@@ -50,7 +50,7 @@ def create_rule(scope: Scope, draft: RuleDraft, *, now: datetime) -> Rule:
     require_maintainer(scope, draft.team.pk if draft.team else None)
     check_draft(draft)
     rule = Rule(organization_id=scope.organization_id, created_by=_author(scope))
-    _check_name_is_free(scope, draft.name, rule)
+    _check_name_is_free(scope, draft.name, rule.pk)
     draft.write_to(rule)
     rule.save()
     _write_levels(rule, draft)
@@ -71,7 +71,7 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     check_draft(draft)
     rule = _locked(scope, rule)
     before, condition = _audited(_fresh(scope, rule)), _condition_of(rule)
-    _check_name_is_free(scope, draft.name, rule)
+    _check_name_is_free(scope, draft.name, rule.pk)
     draft.write_to(rule)
     rule.save()
     rule.levels.all().delete()
@@ -102,10 +102,10 @@ def _author(scope: Scope) -> User | None:
     return User.objects.filter(pk=scope.actor.id).first()
 
 
-def _check_name_is_free(scope: Scope, name: str, rule: Rule) -> None:
+def _check_name_is_free(scope: Scope, name: str, rule_id: int | None) -> None:
     """Names are one an organization, so also a name that the actor cannot see is taken."""
     taken = Rule.unscoped.filter(organization_id=scope.organization_id, name=name)
-    if taken.exclude(pk=rule.pk).exists():
+    if taken.exclude(pk=rule_id or 0).exists():
         raise InvalidRuleError({"name": ["Another rule has this name."]})
 
 
@@ -115,7 +115,7 @@ def _locked(scope: Scope, rule: Rule) -> Rule:
         windows.lock(scope.organization_id)
     RuleState.objects.select_for_update().filter(rule=rule).first()
     rules = Rule.objects.visible_to(scope).select_for_update(of=("self",))
-    return rules.select_related("team", "organization").get(pk=rule.pk)
+    return rules.select_related("team", "organization").get(pk=rule.pk or 0)
 
 
 def _fresh(scope: Scope, rule: Rule) -> Rule:

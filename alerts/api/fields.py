@@ -1,0 +1,140 @@
+"""Fields that several serializers of rules and channels have."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.models import Team
+from accounts.scope import Scope
+from alerts.evaluation.durations import InvalidDurationError, parse_duration
+from alerts.models import NotificationChannel
+
+_MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
+
+
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+class SecondsField(serializers.Field[int, Any, int, Any]):
+    """Whole seconds: 120, or "2m"."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int | float | str):
+            raise serializers.ValidationError("Give seconds, or a text such as 5m.")
+        try:
+            duration = parse_duration(str(data))
+        except InvalidDurationError as error:
+            raise serializers.ValidationError(str(error)) from None
+        seconds = duration.total_seconds()
+        if seconds != int(seconds):
+            raise serializers.ValidationError("Give whole seconds.")
+        return int(seconds)
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.DOUBLE)
+class NumberField(serializers.Field[float, Any, float, Any]):
+    """A finite number; texts are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            raise serializers.ValidationError("Give a number.")
+        try:
+            number = float(data)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise serializers.ValidationError("Give a finite number.")
+        return number
+
+    def to_representation(self, value: float) -> float:
+        return value
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "integer"}, {"type": "string"}], "nullable": True}
+)
+class TeamField(serializers.Field[Team, Any, Any, Any]):
+    """A team by its id or slug, or as answers show it; null: the whole organization."""
+
+    def to_internal_value(self, data: Any) -> Team:
+        if isinstance(data, dict):
+            data = data.get("id")
+        scope: Scope = self.context["scope"]
+        teams = Team.objects.visible_to(scope)
+        found = None
+        if isinstance(data, int) and not isinstance(data, bool):
+            found = teams.filter(pk=data).first()
+        elif isinstance(data, str):
+            found = teams.filter(slug=data).first()
+        if found is None:
+            raise serializers.ValidationError(f"There is no team “{data}”.")
+        return found
+
+    def to_representation(self, value: Team) -> Any:
+        return value.slug
+
+
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+class ChannelField(serializers.Field[NotificationChannel, Any, Any, Any]):
+    """A notification channel by its id or name."""
+
+    def to_internal_value(self, data: Any) -> NotificationChannel:
+        scope: Scope = self.context["scope"]
+        channels = NotificationChannel.objects.visible_to(scope)
+        found = None
+        if isinstance(data, int) and not isinstance(data, bool):
+            found = channels.filter(pk=data).first()
+        elif isinstance(data, str):
+            found = channels.filter(name=data).first()
+        if found is None:
+            message = f"There is no notification channel “{data}”."
+            raise serializers.ValidationError(message)
+        return found
+
+    def to_representation(self, value: NotificationChannel) -> int:
+        return value.pk
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name", "value"],
+            "properties": {
+                "name": {"type": "string"},
+                "op": {"type": "string", "enum": ["=", "!=", "=~", "!~"]},
+                "value": {"type": "string"},
+            },
+        },
+    }
+)
+class MatchersField(serializers.Field[list[dict[str, str]], Any, Any, Any]):
+    """Matchers: `[{"name", "op", "value"}]`, `['source="app"']` or `{"source": "app"}`."""
+
+    def to_internal_value(self, data: Any) -> list[dict[str, str]]:
+        if isinstance(data, dict):
+            data = [{"name": name, "value": value} for name, value in data.items()]
+        if not isinstance(data, list):
+            raise serializers.ValidationError("Give a list of matchers.")
+        return [self._matcher(item) for item in data]
+
+    def to_representation(self, value: list[dict[str, str]]) -> Any:
+        return value
+
+    def _matcher(self, item: Any) -> dict[str, str]:
+        if isinstance(item, str) and (found := _MATCHER.match(item)):
+            return {"name": found[1], "op": found[2], "value": found[3]}
+        named = isinstance(item, dict) and {"name", "value"} <= set(item)
+        if named and all(isinstance(part, str) for part in item.values()):
+            return {"op": "=", **item}
+        raise serializers.ValidationError(
+            f'“{item}” is no matcher: write {{"name": …, "op": "=", "value": …}}.'
+        )

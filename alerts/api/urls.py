@@ -1,0 +1,14 @@
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from alerts.api import views
+
+router = SimpleRouter(trailing_slash=False)
+router.register("rules", views.RuleViewSet, basename="api-rule")
+router.register("alerts", views.AlertViewSet, basename="api-alert")
+router.register(
+    "notification-channels", views.ChannelViewSet, basename="api-notification-channel"
+)
+router.register("notifications", views.NotificationViewSet, basename="api-notification")
+
+urlpatterns = [path("", include(router.urls))]

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from accounts.api.viewsets import (
+    MAINTAIN,
+    READ,
+    RESPOND,
+    OrganizationViewSet,
+)
+from alerts.api import parameters, serializers
+from alerts.api.schema import (
+    ALERT_PARAMETERS,
+    CHANNEL_PARAMETERS,
+    NOTIFICATION_PARAMETERS,
+    RULE_PARAMETERS,
+)
+from alerts.delivery import DeliveryError
+from alerts.models import Alert, Notification, NotificationChannel, Rule
+from alerts.services import alerts as alert_service
+from alerts.services import channels as channel_service
+from alerts.services import rules as rule_service
+from alerts.services.channels import ChannelDraft, InvalidChannelError
+from alerts.services.presentation import preview_json
+from alerts.services.previews import PreviewError, preview
+from alerts.services.rule_drafts import InvalidRuleError, draft_of
+
+
+class Conflict(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class DeliveryFailed(exceptions.APIException):
+    status_code = status.HTTP_502_BAD_GATEWAY
+    default_code = "delivery_failed"
+
+
+@contextmanager
+def domain_errors() -> Iterator[None]:
+    """Turn what services refuse into the API's errors."""
+    try:
+        yield
+    except (InvalidRuleError, InvalidChannelError) as error:
+        raise exceptions.ValidationError(error.fields) from None
+    except alert_service.UnknownAssigneeError as error:
+        raise exceptions.ValidationError({"user": [str(error)]}) from None
+    except alert_service.AlertConflictError as error:
+        raise Conflict(str(error)) from None
+    except PreviewError as error:
+        raise exceptions.ValidationError(str(error)) from None
+    except DeliveryError as error:
+        raise DeliveryFailed(str(error)) from None
+
+
+class ScopedContext:
+    """Gives serializers the scope, and lists their filters."""
+
+    def get_serializer_context(self: Any) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "scope": self.scope}  # type: ignore[misc]  # a mixin
+
+    def filtered(self: Any, rows: QuerySet[Any], known: Any) -> QuerySet[Any]:
+        if self.action != "list":
+            return rows
+        query = self.request.query_params.dict()
+        return rows.filter(*parameters.conditions(query, known, now=timezone.now()))
+
+
+@extend_schema(tags=["rules"])
+class RuleViewSet(
+    ScopedContext,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    OrganizationViewSet,
+):
+    """Rules: what must not happen, and how bad it is when it does."""
+
+    serializer_class = serializers.RuleSerializer
+    queryset = Rule.unscoped.none()
+    filter_backends: list[Any] = []
+    access = {
+        "list": READ,
+        "retrieve": READ,
+        "create": MAINTAIN,
+        "update": MAINTAIN,
+        "partial_update": MAINTAIN,
+        "destroy": MAINTAIN,
+        "preview": READ,
+    }
+
+    def get_queryset(self) -> QuerySet[Rule]:
+        rules = rule_service.visible_rules(self.scope)
+        return self.filtered(rules, parameters.RULES)
+
+    @extend_schema(parameters=RULE_PARAMETERS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        draft = serializers.rule_draft(serializer.validated_data)
+        with domain_errors():
+            serializer.instance = rule_service.create_rule(
+                self.scope, draft, now=timezone.now()
+            )
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        rule = self._instance(serializer)
+        cleaned = serializer.validated_data
+        if serializer.partial:
+            kind = cleaned.get("kind", rule.kind)
+            changes = serializers.rule_values(cleaned, kind=kind)
+            draft = replace(draft_of(rule), **changes)
+        else:
+            draft = serializers.rule_draft(cleaned)
+        with domain_errors():
+            serializer.instance = rule_service.update_rule(
+                self.scope, rule, draft, now=timezone.now()
+            )
+
+    def perform_destroy(self, instance: Rule) -> None:
+        with domain_errors():
+            rule_service.delete_rule(self.scope, instance, now=timezone.now())
+
+    @extend_schema(
+        request=serializers.PreviewRequestSerializer,
+        responses=serializers.PreviewSerializer,
+    )
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request, **kwargs: Any) -> Response:
+        """Say when a rule would have fired, and whom it would have told."""
+        given = serializers.PreviewRequestSerializer(
+            data=request.data, context=self.get_serializer_context()
+        )
+        given.is_valid(raise_exception=True)
+        cleaned = dict(given.validated_data)
+        end = cleaned.pop("end", None) or timezone.now()
+        length = timedelta(seconds=cleaned.pop("range", 7 * 86_400))
+        start = cleaned.pop("start", None) or end - length
+        if start >= end:
+            raise exceptions.ValidationError({"start": ["It must lie before the end."]})
+        with domain_errors():
+            draft = serializers.rule_draft(cleaned)
+            found = preview(self.scope, draft, start=start, end=end)
+        return Response(preview_json(found))
+
+    def _instance(self, serializer: BaseSerializer[Any]) -> Rule:
+        assert isinstance(serializer.instance, Rule)  # noqa: S101 - narrows the type
+        return serializer.instance
+
+
+@extend_schema(tags=["alerts"])
+class AlertViewSet(
+    ScopedContext,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    OrganizationViewSet,
+):
+    """Alerts, newest first; pending ones only where `status` asks for them."""
+
+    serializer_class = serializers.AlertSerializer
+    queryset = Alert.unscoped.none()
+    filter_backends: list[Any] = []
+    access = {
+        "list": READ,
+        "retrieve": READ,
+        "transitions": READ,
+        "acknowledge": RESPOND,
+        "unacknowledge": RESPOND,
+        "assign": RESPOND,
+        "comment": RESPOND,
+        "resolve": RESPOND,
+    }
+
+    def get_queryset(self) -> QuerySet[Alert]:
+        related = ("organization", "team", "rule", "assignee")
+        alerts = Alert.objects.visible_to(self.scope).select_related(*related)
+        if self.action == "list" and "status" not in self.request.query_params:
+            alerts = alerts.told()
+        if self.action == "retrieve":
+            alerts = alerts.prefetch_related("transitions")
+        return self.filtered(alerts, parameters.ALERTS)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        if self.action == "retrieve":
+            return serializers.AlertDetailSerializer
+        return serializers.AlertSerializer
+
+    @extend_schema(parameters=ALERT_PARAMETERS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(responses=serializers.TransitionSerializer(many=True))
+    @action(detail=True)
+    def transitions(self, request: Request, **kwargs: Any) -> Response:
+        """The alert's timeline, oldest first."""
+        rows = self.get_object().transitions.all()
+        shown = serializers.TransitionSerializer(rows, many=True).data
+        return Response({"results": shown, "next": None})
+
+    @extend_schema(request=serializers.NoteSerializer)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, **kwargs: Any) -> Response:
+        """Say that you are at it; doing it twice is fine."""
+        given = self._given(serializers.NoteSerializer)
+        with domain_errors():
+            alert = alert_service.acknowledge(
+                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+            )
+        return self._shown(alert)
+
+    @extend_schema(request=serializers.NoteSerializer)
+    @action(detail=True, methods=["post"])
+    def unacknowledge(self, request: Request, **kwargs: Any) -> Response:
+        """Take an acknowledgement back."""
+        given = self._given(serializers.NoteSerializer)
+        with domain_errors():
+            alert = alert_service.unacknowledge(
+                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+            )
+        return self._shown(alert)
+
+    @extend_schema(request=serializers.NoteSerializer)
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, **kwargs: Any) -> Response:
+        """End the alert by hand; it returns only when its condition does."""
+        given = self._given(serializers.NoteSerializer)
+        with domain_errors():
+            alert = alert_service.resolve(
+                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+            )
+        return self._shown(alert)
+
+    @extend_schema(request=serializers.AssignSerializer)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, **kwargs: Any) -> Response:
+        """Say who has it."""
+        given = self._given(serializers.AssignSerializer)
+        wanted = given["user"]
+        with domain_errors():
+            user = None
+            if wanted is not None:
+                user = alert_service.find_member(self.scope, wanted)
+            alert = alert_service.assign(
+                self.scope,
+                self.get_object(),
+                user,
+                now=timezone.now(),
+                note=given["note"],
+            )
+        return self._shown(alert)
+
+    @extend_schema(request=serializers.CommentSerializer)
+    @action(detail=True, methods=["post"])
+    def comment(self, request: Request, **kwargs: Any) -> Response:
+        """Add a remark to the timeline."""
+        given = self._given(serializers.CommentSerializer)
+        with domain_errors():
+            alert = alert_service.comment(
+                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+            )
+        return self._shown(alert)
+
+    def _given(self, form: type[BaseSerializer[Any]]) -> Any:
+        given = form(data=self.request.data or {})
+        given.is_valid(raise_exception=True)
+        return given.validated_data
+
+    def _shown(self, alert: Alert) -> Response:
+        return Response(serializers.AlertSerializer(alert).data)
+
+
+@extend_schema(tags=["notifications"])
+class ChannelViewSet(
+    ScopedContext,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    OrganizationViewSet,
+):
+    """Where notifications go: e-mail lists and webhooks."""
+
+    serializer_class = serializers.ChannelSerializer
+    queryset = NotificationChannel.unscoped.none()
+    filter_backends: list[Any] = []
+    access = {
+        "list": READ,
+        "retrieve": READ,
+        "create": MAINTAIN,
+        "update": MAINTAIN,
+        "partial_update": MAINTAIN,
+        "destroy": MAINTAIN,
+        "test": MAINTAIN,
+    }
+
+    def get_queryset(self) -> QuerySet[NotificationChannel]:
+        channels = NotificationChannel.objects.visible_to(self.scope)
+        rows = channels.select_related("team", "organization")
+        return self.filtered(rows, parameters.CHANNELS)
+
+    @extend_schema(parameters=CHANNEL_PARAMETERS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        draft = ChannelDraft(**serializer.validated_data)
+        with domain_errors():
+            serializer.instance = channel_service.create_channel(self.scope, draft)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        channel = serializer.instance
+        assert isinstance(channel, NotificationChannel)  # noqa: S101 - narrows the type
+        if serializer.partial:
+            before = channel_service.draft_of(channel)
+            draft = replace(before, **serializer.validated_data)
+        else:
+            draft = ChannelDraft(**serializer.validated_data)
+        with domain_errors():
+            serializer.instance = channel_service.update_channel(
+                self.scope, channel, draft
+            )
+
+    def perform_destroy(self, instance: NotificationChannel) -> None:
+        channel_service.delete_channel(self.scope, instance)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send a test notification now; 502 says why it did not arrive."""
+        with domain_errors():
+            channel_service.send_test(self.scope, self.get_object(), now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@extend_schema(tags=["notifications"])
+class NotificationViewSet(
+    ScopedContext,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    OrganizationViewSet,
+):
+    """What was, is being or could not be delivered; newest first."""
+
+    serializer_class = serializers.NotificationSerializer
+    queryset = Notification.unscoped.none()
+    filter_backends: list[Any] = []
+    access = {"list": READ, "retrieve": READ}
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        notifications = Notification.objects.visible_to(self.scope)
+        rows = notifications.select_related("alert", "channel", "transition")
+        return self.filtered(rows, parameters.NOTIFICATIONS)
+
+    @extend_schema(parameters=NOTIFICATION_PARAMETERS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.evaluation.templates import MAX_LENGTH, render
+
+pytestmark = pytest.mark.unit
+
+LABELS = {"host": "web-1", "path": "/var"}
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "text"),
+    [
+        ("{{ $labels.host }} is at {{ $value }}", 97.3, "web-1 is at 97.3"),
+        ("{{$value}}", 12.0, "12"),
+        ("{{- $labels.path -}}", 0, "/var"),
+        ("{{ $labels.absent }}|", 0, "|"),
+        ("{{ $value | humanize }}", 1234567, "1.235M"),
+        ("{{ $value | humanize }}", 0.0021, "2.1m"),
+        ("{{ humanize $value }}", 0, "0"),
+        ("{{ $value | humanize1024 }}", 1536, "1.5ki"),
+        ("{{ $value | humanizePercentage }}", 0.9731, "97.31%"),
+        ("{{ $value | humanizeDuration }}", 5412, "1h 30m 12s"),
+        ("{{ $value | humanizeDuration }}", 0.25, "250ms"),
+        ('{{ $value | printf "%.1f" }}', 97.3333, "97.3"),
+        ('{{ printf "%.2f" $value }}', 1, "1.00"),
+        ("{{ $labels.host | toUpper }}", 0, "WEB-1"),
+        ("no template", 0, "no template"),
+    ],
+)
+def test_a_template_is_filled_in(template, value, text):
+    assert render(template, labels=LABELS, value=value) == text
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ $value",
+        "{{ }}",
+        "{{ nonsense }}",
+        "{{ $value | nonsense }}",
+        "{{ $labels.host | humanize }}",
+        "{{ $labels.__class__.x }}",
+        '{{ query "up" }}',
+        "{{ range $i := .Alerts }}",
+        "{% now %}",
+    ],
+)
+def test_what_is_not_understood_stays_as_it_is(template):
+    assert render(template, labels=LABELS, value=1.0) == template
+
+
+def test_a_label_is_not_evaluated_again():
+    labels = {"host": "{{ $value }}"}
+
+    assert render("{{ $labels.host }}", labels=labels, value=1.0) == "{{ $value }}"
+
+
+@given(st.text(max_size=300), st.floats())
+def test_no_text_breaks_it(template, value):
+    assert len(render(template, labels=LABELS, value=value)) <= MAX_LENGTH
