@@ -5,6 +5,7 @@ from sources.models.inbox import (
     InboxBatch,
     IngestReceipt,
     PipelineMinute,
+    SourceMinute,
 )
 from sources.models.source import Source, SourceState
 
@@ -16,5 +17,6 @@ __all__ = [
     "IngestReceipt",
     "PipelineMinute",
     "Source",
+    "SourceMinute",
     "SourceState",
 ]

@@ -102,10 +102,9 @@ class DeadLetter(OrganizationModel):
         return f"{self.count} {self.kind}, failed {self.failed_at:%F %T}"
 
 
-class PipelineMinute(models.Model):
-    """What went through the pipeline in one minute: the source of its rates."""
+class Minute(models.Model):
+    """What went through the pipeline in one minute: where rates come from."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     minute = models.DateTimeField()
     lines = models.BigIntegerField(default=0)
     samples = models.BigIntegerField(default=0)
@@ -113,6 +112,19 @@ class PipelineMinute(models.Model):
     batches = models.BigIntegerField(default=0)
     failures = models.BigIntegerField(default=0)
     latency_ms_sum = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.minute:%F %H:%M}"
+
+
+class PipelineMinute(Minute):
+    """One minute of one organization."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
 
     objects: ClassVar[models.Manager[PipelineMinute]] = models.Manager()
 
@@ -123,6 +135,17 @@ class PipelineMinute(models.Model):
             )
         ]
 
-    @override
-    def __str__(self) -> str:
-        return f"{self.minute:%F %H:%M}"
+
+class SourceMinute(Minute):
+    """One minute of one source."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+
+    objects: ClassVar[models.Manager[SourceMinute]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "minute"], name="sources_sourceminute_unique"
+            )
+        ]

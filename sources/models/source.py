@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -16,7 +17,7 @@ class SourceQuerySet(ScopedQuerySet["Source"]):
     def enabled(self) -> SourceQuerySet:
         return self.filter(enabled=True)
 
-    def with_status(self, now: datetime) -> SourceQuerySet:
+    def with_status(self, now: datetime) -> models.QuerySet[Any]:
         """Give each source its `status`: it can be filtered by and shown."""
         return self.annotate(status=status_at(now))
 
@@ -61,9 +62,6 @@ class Source(OrganizationModel):
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-
-    # Set by with_status() alone.
-    status: str
 
     objects = ScopedManager.from_queryset(SourceQuerySet)()
 

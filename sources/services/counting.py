@@ -19,17 +19,19 @@ from sources.models import BatchKind, InboxBatch
 from sources.services.state import update_state
 
 _MINUTE = """
-INSERT INTO sources_pipelineminute AS total (
-    organization_id, minute, lines, samples, bytes, batches, failures, latency_ms_sum)
+INSERT INTO sources_{owner}minute AS total (
+    {key}, minute, lines, samples, bytes, batches, latency_ms_sum, failures)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (organization_id, minute) DO UPDATE SET
+ON CONFLICT ({key}, minute) DO UPDATE SET
     lines = total.lines + excluded.lines,
     samples = total.samples + excluded.samples,
     bytes = total.bytes + excluded.bytes,
     batches = total.batches + excluded.batches,
-    failures = total.failures + excluded.failures,
-    latency_ms_sum = total.latency_ms_sum + excluded.latency_ms_sum
+    latency_ms_sum = total.latency_ms_sum + excluded.latency_ms_sum,
+    failures = total.failures + excluded.failures
 """
+_OF_ORGANIZATION = _MINUTE.format(owner="pipeline", key="organization_id")
+_OF_SOURCE = _MINUTE.format(owner="source", key="source_id")
 
 # The format recognised at a source, and how sure that is.
 Recognised = Mapping[int, tuple[str, float | None]]
@@ -44,6 +46,7 @@ class Tally:
     size: int = 0
     batches: int = 0
     latency_ms: int = 0
+    failures: int = 0
     last_seen: datetime | None = field(default=None)
 
     def add(self, batch: InboxBatch, now: datetime) -> None:
@@ -61,11 +64,14 @@ def count_stored(
 ) -> None:
     """Add stored batches to the totals; call it at the end of their transaction."""
     _add_to_sources(batches, recognised, now)
-    _add_to_minutes(batches, now)
+    _add_to_organizations(batches, now)
 
 
-def count_failure(organization_id: int, now: datetime) -> None:
-    _upsert([(organization_id, _minute(now), 0, 0, 0, 0, 1, 0)])
+def count_failure(organization_id: int, source_id: int | None, now: datetime) -> None:
+    tally = Tally(failures=1)
+    if source_id is not None:
+        _add_to_minute(_OF_SOURCE, source_id, tally, now)
+    _add_to_minute(_OF_ORGANIZATION, organization_id, tally, now)
 
 
 def _add_to_sources(
@@ -78,6 +84,7 @@ def _add_to_sources(
     for source_id, tally in sorted(tallies.items()):
         changes = _changes(tally) | _learnt(recognised.get(source_id))
         update_state(source_id, changes)
+        _add_to_minute(_OF_SOURCE, source_id, tally, now)
 
 
 def _changes(tally: Tally) -> dict[str, Any]:
@@ -95,24 +102,16 @@ def _learnt(found: tuple[str, float | None] | None) -> dict[str, Any]:
     return {"detected_format": found[0], "detected_confidence": found[1]}
 
 
-def _add_to_minutes(batches: Iterable[InboxBatch], now: datetime) -> None:
+def _add_to_organizations(batches: Iterable[InboxBatch], now: datetime) -> None:
     tallies: dict[int, Tally] = {}
     for batch in batches:
         tallies.setdefault(batch.organization_id, Tally()).add(batch, now)
-    minute = _minute(now)
-    _upsert(
-        [
-            (org, minute, t.lines, t.samples, t.size, t.batches, 0, t.latency_ms)
-            for org, t in sorted(tallies.items())
-        ]
-    )
+    for organization_id, tally in sorted(tallies.items()):
+        _add_to_minute(_OF_ORGANIZATION, organization_id, tally, now)
 
 
-def _minute(now: datetime) -> datetime:
-    return now.replace(second=0, microsecond=0)
-
-
-def _upsert(rows: Sequence[tuple[object, ...]]) -> None:
+def _add_to_minute(query: str, owner_id: int, tally: Tally, now: datetime) -> None:
+    minute = now.replace(second=0, microsecond=0)
+    sums = (tally.lines, tally.samples, tally.size, tally.batches, tally.latency_ms)
     with connection.cursor() as cursor:
-        for row in rows:
-            cursor.execute(_MINUTE, row)
+        cursor.execute(query, [owner_id, minute, *sums, tally.failures])

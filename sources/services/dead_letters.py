@@ -10,8 +10,11 @@ from django.db import transaction
 from accounts.scope import Scope, TeamRole
 from accounts.services import audit
 from sources.models import DeadLetter, InboxBatch
-from sources.services.access import require_team_role
+from sources.services.access import has_team_role, require_team_role
 from sources.services.nudges import nudge
+
+# Letters replayed or discarded in one transaction: their payloads are in memory.
+AT_ONCE = 1000
 
 
 def bury(batch: InboxBatch, *, error: str, now: datetime) -> DeadLetter:
@@ -35,8 +38,8 @@ def bury(batch: InboxBatch, *, error: str, now: datetime) -> DeadLetter:
 
 
 @transaction.atomic
-def replay(scope: Scope, letter_ids: Sequence[int]) -> int:
-    """Put letters back into the inbox, as if they had just come; return how many.
+def replay(scope: Scope, letter_ids: Sequence[int] | None) -> int:
+    """Put letters, or all of them, back into the inbox; return how many.
 
     Raises PermissionRefusedError.
     """
@@ -55,13 +58,21 @@ def discard(scope: Scope, letter_ids: Sequence[int]) -> int:
     return len(letters)
 
 
-def _locked(scope: Scope, letter_ids: Sequence[int]) -> list[DeadLetter]:
+def _locked(scope: Scope, letter_ids: Sequence[int] | None) -> list[DeadLetter]:
     """Two people who replay the same letter must not store it twice."""
-    visible = DeadLetter.objects.visible_to(scope).filter(pk__in=letter_ids)
-    letters = list(visible.order_by("pk").select_for_update(of=("self",)))
+    wanted = DeadLetter.objects.visible_to(scope).order_by("pk")
+    if letter_ids is not None:
+        wanted = wanted.filter(pk__in=letter_ids)
+    letters = list(wanted.select_for_update(of=("self",))[:AT_ONCE])
+    if letter_ids is None:
+        return [letter for letter in letters if _may_move(scope, letter)]
     for letter in letters:
         require_team_role(scope, letter.team_id, TeamRole.MAINTAINER)
     return letters
+
+
+def _may_move(scope: Scope, letter: DeadLetter) -> bool:
+    return has_team_role(scope, letter.team_id, TeamRole.MAINTAINER)
 
 
 def _remove(scope: Scope, letters: Sequence[DeadLetter], action: str) -> None:

@@ -63,7 +63,7 @@ def _bury(batch: InboxBatch, text: str, now: datetime) -> None:
         note_error(
             batch.source_id, f"{batch.count} {batch.kind} not stored: {text}", now
         )
-    count_failure(batch.organization_id, now)
+    count_failure(batch.organization_id, batch.source_id, now)
 
 
 def _describe(error: Exception) -> str:

@@ -36,7 +36,7 @@ def state_event(source: Source) -> dict[str, Any]:
     return {
         "id": source.pk,
         "name": source.name,
-        "status": source.status,
+        "status": source.status,  # type: ignore[attr-defined]  # of with_status()
         "lines_total": state.lines_total if state else 0,
         "bytes_total": state.bytes_total if state else 0,
         "samples_total": state.samples_total if state else 0,

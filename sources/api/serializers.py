@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from typing_extensions import override
+
+from accounts.api.serializers import StrictSerializer
+from accounts.models import Team
+from accounts.scope import Scope
+from sources.formats import FORMATS
+from sources.models import DeadLetter, Source
+
+PRIORITIES: Mapping[int, str] = {p.value: p.name.lower() for p in Source.Priority}
+
+
+class PriorityField(serializers.ChoiceField):
+    """A word outside, a number inside."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            choices=[(word, word) for word in PRIORITIES.values()], **kwargs
+        )
+
+    @override
+    def to_internal_value(self, data: Any) -> Any:
+        word = super().to_internal_value(data)
+        return next(n for n, known in PRIORITIES.items() if known == word)
+
+    @override
+    def to_representation(self, value: Any) -> str:
+        return PRIORITIES[value]
+
+
+class SourceSerializer(StrictSerializer):
+    """A source's settings, and below them what happened at it."""
+
+    id = serializers.IntegerField(read_only=True)
+    kind = serializers.ChoiceField(choices=Source.Kind.choices)
+    name = serializers.CharField(max_length=100)
+    config = serializers.DictField(required=False)
+    labels = serializers.DictField(required=False)
+    team = serializers.SlugRelatedField(
+        slug_field="slug",
+        queryset=Team.unscoped.none(),
+        required=False,
+        allow_null=True,
+    )
+    format = serializers.ChoiceField(
+        choices=[("", "")] + [(name, name) for name in FORMATS],
+        required=False,
+        allow_blank=True,
+    )
+    priority = PriorityField(required=False)
+    enabled = serializers.BooleanField(required=False)
+    status = serializers.ChoiceField(choices=Source.Status.choices, read_only=True)
+    lines_total = serializers.IntegerField(read_only=True, source="state.lines_total")
+    bytes_total = serializers.IntegerField(read_only=True, source="state.bytes_total")
+    samples_total = serializers.IntegerField(
+        read_only=True, source="state.samples_total"
+    )
+    rejected_total = serializers.IntegerField(
+        read_only=True, source="state.rejected_total"
+    )
+    last_seen = serializers.DateTimeField(read_only=True, source="state.last_seen")
+    last_error = serializers.CharField(read_only=True, source="state.last_error")
+    last_error_at = serializers.DateTimeField(
+        read_only=True, source="state.last_error_at"
+    )
+    detected_format = serializers.CharField(
+        read_only=True, source="state.detected_format"
+    )
+    detected_confidence = serializers.FloatField(
+        read_only=True, source="state.detected_confidence"
+    )
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+
+    @override
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        scope: Scope | None = self.context.get("scope")
+        if scope is not None:
+            fields["team"].queryset = Team.objects.visible_to(scope)
+        return fields
+
+
+class TestSerializer(StrictSerializer):
+    """Settings to be tried out."""
+
+    kind = serializers.ChoiceField(
+        choices=Source.Kind.choices, default=Source.Kind.FILE
+    )
+    config = serializers.DictField(required=False, default=dict)
+
+
+class ProbedFileSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    size = serializers.IntegerField()
+    modified_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField()
+
+
+class ProbeSerializer(serializers.Serializer[Any]):
+    """What a source would find now."""
+
+    ok = serializers.BooleanField()
+    text = serializers.CharField()
+    files = ProbedFileSerializer(many=True)
+    problems = serializers.ListField(child=serializers.CharField())
+
+
+class PreviewRequestSerializer(StrictSerializer):
+    """Either `config` of a file source, or `sample`, some lines."""
+
+    kind = serializers.ChoiceField(choices=[Source.Kind.FILE], required=False)
+    config = serializers.DictField(required=False)
+    sample = serializers.CharField(
+        required=False, max_length=2**20, trim_whitespace=False
+    )
+    format = serializers.ChoiceField(
+        choices=[("", "")] + [(name, name) for name in FORMATS],
+        required=False,
+        allow_blank=True,
+        default="",
+    )
+
+    @override
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("config" in attrs) == ("sample" in attrs):
+            raise serializers.ValidationError("Give either config or sample.")
+        return attrs
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """How some lines are understood."""
+
+    origin = serializers.CharField()
+    format = serializers.CharField()
+    confidence = serializers.FloatField(source="detection.confidence")
+    matched = serializers.IntegerField(source="detection.matched")
+    total = serializers.IntegerField()
+    unmatched_examples = serializers.ListField(
+        child=serializers.CharField(), source="detection.unmatched_examples"
+    )
+    alternatives = serializers.SerializerMethodField()
+    lines = serializers.SerializerMethodField()
+    problems = serializers.ListField(child=serializers.CharField())
+
+    def get_alternatives(self, preview: Any) -> list[dict[str, Any]]:
+        found = preview.detection.alternatives
+        return [{"format": name, "confidence": sure} for name, sure in found]
+
+    def get_lines(self, preview: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "line": line.line,
+                "timestamp": line.timestamp,
+                "level": line.level,
+                "fields": dict(line.fields),
+                "matched": line.matched,
+            }
+            for line in preview.lines
+        ]
+
+
+class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # the API's word
+    team = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DeadLetter
+        fields = [
+            "id",
+            "source",
+            "team",
+            "kind",
+            "count",
+            "size",
+            "received_at",
+            "attempts",
+            "error",
+            "failed_at",
+        ]
+
+    def get_source(self, letter: DeadLetter) -> dict[str, Any] | None:
+        source = letter.source
+        return None if source is None else {"id": source.pk, "name": source.name}
+
+    def get_team(self, letter: DeadLetter) -> str | None:
+        return letter.team.slug if letter.team else None
+
+
+class ReplaySerializer(StrictSerializer):
+    """Which dead letters; all that the caller may replay when none are named."""
+
+    ids = serializers.ListField(
+        child=serializers.IntegerField(), required=False, max_length=1000
+    )
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    replayed = serializers.IntegerField()

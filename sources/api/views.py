@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from typing_extensions import override
+
+from accounts.api.viewsets import MAINTAIN, READ, OrganizationViewSet, ScopedAPI
+from accounts.models import Team, User
+from accounts.scope import Scope, TeamRole
+from sources.api.filters import DeadLetterFilter, SourceFilter
+from sources.api.serializers import (
+    DeadLetterSerializer,
+    PreviewRequestSerializer,
+    PreviewSerializer,
+    ProbeSerializer,
+    ReplayedSerializer,
+    ReplaySerializer,
+    SourceSerializer,
+    TestSerializer,
+)
+from sources.models import DeadLetter, Source
+from sources.services import dead_letters
+from sources.services.pipeline_state import pipeline_state, platform_state
+from sources.services.sources import (
+    InvalidSourceError,
+    PermissionRefusedError,
+    create_source,
+    delete_source,
+    preview_source,
+    test_source,
+    update_source,
+)
+
+
+@contextmanager
+def as_api_errors() -> Iterator[None]:
+    """Say what the services refuse in the API's words."""
+    try:
+        yield
+    except InvalidSourceError as error:
+        raise exceptions.ValidationError(error.fields) from None
+    except PermissionRefusedError as error:
+        raise exceptions.PermissionDenied(str(error)) from None
+
+
+class SourceViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    OrganizationViewSet,
+):
+    """Where telemetry comes from."""
+
+    serializer_class = SourceSerializer
+    filterset_class = SourceFilter
+    access = {
+        "list": READ,
+        "retrieve": READ,
+        "create": MAINTAIN,
+        "update": MAINTAIN,
+        "partial_update": MAINTAIN,
+        "destroy": MAINTAIN,
+        "test": MAINTAIN,
+        "preview": MAINTAIN,
+    }
+
+    @override
+    def get_queryset(self) -> QuerySet[Source]:
+        rows = Source.objects.visible_to(self.scope).with_status(timezone.now())
+        return rows.select_related("state", "team")
+
+    @override
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = dict(super().get_serializer_context())
+        if not getattr(self, "swagger_fake_view", False):
+            context["scope"] = self.scope
+        return context
+
+    @override
+    def perform_create(self, serializer: BaseSerializer[Source]) -> None:
+        wanted = {"team": _own_team(self.scope), **serializer.validated_data}
+        with as_api_errors():
+            source = create_source(self.scope, **wanted)
+        serializer.instance = self.get_queryset().get(pk=source.pk)
+
+    @override
+    def perform_update(self, serializer: BaseSerializer[Source]) -> None:
+        wanted = dict(serializer.validated_data)
+        if not serializer.partial:
+            wanted = {**_DEFAULTS, **wanted}
+        with as_api_errors():
+            source = update_source(self.scope, self.get_object(), **wanted)
+        serializer.instance = self.get_queryset().get(pk=source.pk)
+
+    @override
+    def perform_destroy(self, instance: Source) -> None:
+        with as_api_errors():
+            delete_source(self.scope, instance)
+
+    @extend_schema(request=TestSerializer, responses=ProbeSerializer)
+    @action(detail=False, methods=["post"], filterset_class=None)
+    def test(self, request: Request) -> Response:
+        """Say what a source of these settings would find now; nothing is stored."""
+        wanted = TestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        with as_api_errors():
+            probe = test_source(
+                wanted.validated_data["kind"], wanted.validated_data["config"]
+            )
+        return Response(ProbeSerializer(probe).data)
+
+    @extend_schema(request=PreviewRequestSerializer, responses=PreviewSerializer)
+    @action(detail=False, methods=["post"], filterset_class=None)
+    def preview(self, request: Request) -> Response:
+        """Show how the newest lines, or pasted ones, are understood."""
+        wanted = PreviewRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        data = wanted.validated_data
+        with as_api_errors():
+            preview = preview_source(
+                data.get("config"),
+                sample=data.get("sample"),
+                format_name=data["format"],
+                received_ns=int(timezone.now().timestamp()) * 10**9,
+            )
+        return Response(PreviewSerializer(preview).data)
+
+
+# What a PUT that leaves a setting out means by it.
+_DEFAULTS: Mapping[str, Any] = {
+    "config": {},
+    "labels": {},
+    "team": None,
+    "format": "",
+    "priority": Source.Priority.NORMAL,
+    "enabled": True,
+}
+
+
+def _own_team(scope: Scope) -> Team | None:
+    """Return the team a member makes sources for, when there is no doubt which."""
+    if scope.sees_all_teams:
+        return None
+    held = [
+        team for team, role in scope.team_roles.items() if role >= TeamRole.MAINTAINER
+    ]
+    teams = Team.objects.visible_to(scope).filter(pk__in=held)
+    return teams.first() if len(held) == 1 else None
+
+
+class DeadLetterViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    OrganizationViewSet,
+):
+    """Batches that could not be stored: to be replayed, or discarded for good."""
+
+    serializer_class = DeadLetterSerializer
+    filterset_class = DeadLetterFilter
+    access = {
+        "list": READ,
+        "retrieve": READ,
+        "destroy": MAINTAIN,
+        "replay": MAINTAIN,
+        "replay_many": MAINTAIN,
+    }
+
+    @override
+    def get_queryset(self) -> QuerySet[DeadLetter]:
+        rows = DeadLetter.objects.visible_to(self.scope).defer("payload")
+        return rows.select_related("source", "team")
+
+    @override
+    def perform_destroy(self, instance: DeadLetter) -> None:
+        with as_api_errors():
+            dead_letters.discard(self.scope, [instance.pk])
+
+    @extend_schema(request=None, responses=ReplayedSerializer)
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: str | None = None) -> Response:
+        """Put one letter back into the inbox."""
+        with as_api_errors():
+            count = dead_letters.replay(self.scope, [self.get_object().pk])
+        return Response({"replayed": count})
+
+    @extend_schema(request=ReplaySerializer, responses=ReplayedSerializer)
+    @action(detail=False, methods=["post"], url_path="replay", filterset_class=None)
+    def replay_many(self, request: Request) -> Response:
+        """Put the named letters, or all, back into the inbox."""
+        wanted = ReplaySerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        with as_api_errors():
+            count = dead_letters.replay(self.scope, wanted.validated_data.get("ids"))
+        return Response({"replayed": count})
+
+
+class PipelineAPI(ScopedAPI):
+    """What waits, what goes through, and what could not be stored."""
+
+    access = {"get": READ}
+
+    @extend_schema(operation_id="pipeline", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        now = timezone.now()
+        state = pipeline_state(self.scope, now)
+        if isinstance(request.user, User) and request.user.is_superuser:
+            state["platform"] = platform_state(now)
+        return Response(state)

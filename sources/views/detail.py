@@ -1,0 +1,224 @@
+"""One source: is it well, what did it bring, what came last; and acts on it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.http import ScopedRequest, scoped_page
+from accounts.models import AuditEntry
+from accounts.scope import Scope
+from monitoring.labels import Matcher, MatchOp
+from monitoring.services.charts import Chart, ChartSeries
+from monitoring.services.logs import LogQuery, LogRecord, read_logs
+from monitoring.services.queries import snapshot
+from sources.models import Cursor, Source
+from sources.services.pipeline_state import source_minutes
+from sources.services.probing import test_settings
+from sources.services.sources import (
+    PermissionRefusedError,
+    delete_source,
+    may_change,
+    update_source,
+)
+from sources.views.previews import push_snippets
+from sources.views.rows import Row, rows_of
+
+HOUR = timedelta(hours=1)
+LINES, SAMPLES, FILES, CHANGES = 10, 20, 100, 10
+
+
+@require_safe
+@scoped_page
+def source_detail(request: ScopedRequest, pk: int) -> HttpResponse:
+    return _page(request, find(request.scope, pk))
+
+
+@require_POST
+@scoped_page
+def source_test(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Try the source as it is set, and show on its page how that went."""
+    source = find(request.scope, pk)
+    if not may_change(request.scope, source):
+        return _refused(request, source, "Only maintainers of its team may test it.")
+    probe = test_settings(source.kind, source.config)
+    return _page(request, source, {"ok": probe.ok, "text": probe.text})
+
+
+@require_POST
+@scoped_page
+def source_toggle(request: ScopedRequest, pk: int) -> HttpResponse:
+    source = find(request.scope, pk)
+    try:
+        update_source(request.scope, source, enabled=not source.enabled)
+    except PermissionRefusedError as error:
+        return _refused(request, source, str(error))
+    return _back_to(request, source)
+
+
+@require_POST
+@scoped_page
+def source_delete(request: ScopedRequest, pk: int) -> HttpResponse:
+    source = find(request.scope, pk)
+    name = source.name
+    try:
+        delete_source(request.scope, source)
+    except PermissionRefusedError as error:
+        return _refused(request, source, str(error))
+    messages.success(request, f"Source “{name}” is deleted; what it brought stays.")
+    return redirect("sources", organization_slug=request.scope.organization_slug)
+
+
+def find(scope: Scope, pk: int) -> Source:
+    rows = Source.objects.visible_to(scope).with_status(timezone.now())
+    source: Source = get_object_or_404(rows.select_related("state", "team"), pk=pk)
+    return source
+
+
+def _refused(request: ScopedRequest, source: Source, why: str) -> HttpResponse:
+    messages.error(request, why)
+    return _back_to(request, source)
+
+
+def _back_to(request: ScopedRequest, source: Source) -> HttpResponse:
+    slug = request.scope.organization_slug
+    return redirect("source-detail", organization_slug=slug, pk=source.pk)
+
+
+def _page(
+    request: ScopedRequest, source: Source, test: dict[str, Any] | None = None
+) -> HttpResponse:
+    now, scope = timezone.now(), request.scope
+    (row,) = rows_of(scope, [source], now)
+    is_host = source.kind == Source.Kind.HOST
+    slug = scope.organization_slug
+    logs = reverse("logs", args=[slug]) + "?" + urlencode({"source": source.name})
+    context = {
+        "row": row,
+        "conclusion": f"{source.name} {_conclusion(row)}",
+        "lead": row.where,
+        "chart": _chart(source, row, now),
+        "files": _files(source),
+        "lines": [] if is_host else _lines(scope, source, now),
+        "logs_url": "" if is_host else logs,
+        "samples": _samples(scope, source, now) if is_host else [],
+        "snippets": _snippets(source),
+        "changes": _changes(scope, source),
+        "test": test,
+        "can_edit": may_change(scope, source),
+        "rules": [],
+    }
+    return render(request, "sources/detail.html", context)
+
+
+def _conclusion(row: Row) -> str:
+    if not row.source.enabled:
+        return "is paused."
+    if row.last_seen is None:
+        return "has brought nothing yet."
+    return f"brings {row.rate:,.1f} {row.rate_unit} a second."
+
+
+def _snippets(source: Source) -> list[dict[str, str]]:
+    if source.kind != Source.Kind.PUSH:
+        return []
+    return push_snippets(source.name, settings.SITE_ROOT)
+
+
+def _chart(source: Source, row: Row, now: datetime) -> Chart:
+    start = now.replace(second=0, microsecond=0) - HOUR
+    counts = source_minutes(source.pk, row.rate_unit, now)
+    minutes = [start + timedelta(minutes=i) for i in range(60)]
+    values = [counts.get(minute, 0) / 60 for minute in minutes]
+    return Chart(
+        key="rate",
+        title=f"{row.rate_unit.capitalize()} per second",
+        note="last hour",
+        unit="",
+        times_ms=[_ms(minute) for minute in minutes],
+        series=[ChartSeries(row.rate_unit, values, area=True)],
+        start_ms=_ms(start),
+        end_ms=_ms(now),
+        description=f"{row.rate_unit.capitalize()} per second in the last hour.",
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _lines(scope: Scope, source: Source, now: datetime) -> list[LogRecord]:
+    matcher = Matcher("source", MatchOp.EQUAL, source.name)
+    end = _ms(now + HOUR) * 10**6
+    query = LogQuery((matcher,), _ms(now - 24 * HOUR) * 10**6, end, limit=LINES)
+    return list(read_logs(scope, query).records)
+
+
+def _samples(scope: Scope, source: Source, now: datetime) -> list[dict[str, Any]]:
+    mine = [
+        sample
+        for sample in snapshot(scope, now=now)
+        if sample.labels.get("source") == source.name
+    ]
+    return [
+        {
+            "name": _series_name(sample.name, sample.labels),
+            "value": sample.value,
+            "unit": sample.unit,
+            "at": sample.timestamp,
+        }
+        for sample in mine[:SAMPLES]
+    ]
+
+
+def _series_name(name: str, labels: dict[str, str]) -> str:
+    kept = {k: v for k, v in labels.items() if k not in {"source", "instance", "host"}}
+    inner = ", ".join(f'{k}="{v}"' for k, v in sorted(kept.items()))
+    return f"{name}{{{inner}}}" if inner else name
+
+
+def _files(source: Source) -> list[dict[str, Any]]:
+    cursors = Cursor.objects.filter(source=source).order_by("-updated_at")
+    return [
+        {
+            "path": cursor.path,
+            "offset": cursor.offset,
+            "size": max(cursor.offset, _size(cursor.path)),
+            "updated_at": cursor.updated_at,
+        }
+        for cursor in cursors[:FILES]
+    ]
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _changes(scope: Scope, source: Source) -> list[dict[str, Any]]:
+    entries = AuditEntry.objects.visible_to(scope).filter(
+        object_type="sources.source", object_id=str(source.pk)
+    )
+    words = {"source.create": "added it", "source.update": "changed it"}
+    return [
+        {
+            "at": entry.at,
+            "icon": "edit",
+            "title": f"{entry.actor_name} {words.get(entry.action, entry.action)}",
+            "detail": ", ".join(entry.after or {}) if entry.before else "",
+            "next": False,
+        }
+        for entry in entries[:CHANGES]
+    ]
