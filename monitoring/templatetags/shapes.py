@@ -135,7 +135,7 @@ def nice_top(highest: float, unit: str = "") -> float:
     if highest <= 0:
         return 1.0
     if unit.startswith("bytes"):
-        whole = 1024 ** int(math.log(max(1.0, highest), 1024))
+        whole = 1024.0 ** int(math.log(max(1.0, highest), 1024))
         return nice_top(highest / whole) * whole
     power = 10 ** math.floor(math.log10(highest))
     for factor in (1, 2, 4, 5, 6, 8, 10):

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import forms, template
 from django.conf import settings
 from django.forms.boundfield import BoundField
+from django.http import HttpRequest
 from django.template.context import Context
 from django.urls import resolve, reverse
 from django.utils import timezone
@@ -185,9 +187,13 @@ def label_line(labels: Mapping[str, Any] | None) -> str:
 
 
 def zone_of(context: Context) -> ZoneInfo:
-    """Return the reader's time zone, which a script has put into a cookie."""
     request = context.get("request")
-    name = request.COOKIES.get(ZONE_COOKIE, "UTC") if request is not None else "UTC"
+    return ZoneInfo("UTC") if request is None else zone_of_request(request)
+
+
+def zone_of_request(request: HttpRequest) -> ZoneInfo:
+    """Return the reader's time zone, which a script has put into a cookie."""
+    name = unquote(request.COOKIES.get(ZONE_COOKIE, "UTC"))
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

@@ -2,7 +2,7 @@
 
 import { startCopying } from "./copy";
 import { startDialogs } from "./dialog";
-import { delegate } from "./dom";
+import { delegate, setCookie } from "./dom";
 import { startHtmx } from "./htmx";
 import { startKeys } from "./keys";
 import { live, organization, startLive, throttled } from "./live";
@@ -23,6 +23,7 @@ export function start(): void {
   startKeys();
   startPalette();
   delegate("change", "[data-submit]", (control) => (control as HTMLInputElement).form?.requestSubmit());
+  if (organization) setCookie("organization", organization);
   if (organization) refreshOn("alerts", "refresh-alerts", 1000);
   startLive();
 }

@@ -1,0 +1,91 @@
+"""Log lines over time, as histograms and as counts by level."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts.scope import Scope
+from monitoring.labels import Matcher
+from monitoring.services.charts import Volume, VolumeColumn
+from monitoring.services.logs import LogQuery, VolumeBucket, log_volume
+from monitoring.services.presentation import nanoseconds
+from monitoring.services.ranges import TimeRange
+from monitoring.telemetry import Level
+
+COLUMNS = 60
+_BAD = frozenset({Level.ERROR, Level.FATAL})
+_WORDS = {
+    1: "per second",
+    60: "per minute",
+    3600: "per hour",
+    86400: "per day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """How many lines of each level there are, whatever levels are shown, and when."""
+
+    by_level: Counter[Level]
+    volume: Volume
+
+    @property
+    def errors(self) -> int:
+        return sum(self.by_level[level] for level in _BAD)
+
+
+def count_lines(
+    scope: Scope,
+    shown: TimeRange,
+    *,
+    matchers: Sequence[Matcher] = (),
+    contains: str = "",
+    levels: frozenset[Level] = frozenset(Level),
+) -> LineCounts:
+    """Count the lines of a page's range in some sixty columns."""
+    step = shown.step(points=COLUMNS)
+    start, end = shown.aligned(step)
+    query = LogQuery(
+        matchers=tuple(matchers),
+        start_ns=nanoseconds(start),
+        end_ns=nanoseconds(end),
+        contains=contains,
+    )
+    buckets = log_volume(scope, query, int(step.total_seconds()) * 1_000_000_000)
+    by_level: Counter[Level] = Counter()
+    for bucket in buckets:
+        by_level.update(bucket.counts)
+    return LineCounts(by_level, _volume(buckets, start, end, step, levels))
+
+
+def _volume(
+    buckets: Sequence[VolumeBucket],
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    levels: frozenset[Level],
+) -> Volume:
+    seconds = int(step.total_seconds())
+    return Volume(
+        start_ms=int(start.timestamp() * 1000),
+        end_ms=int(end.timestamp() * 1000),
+        per=_WORDS.get(seconds) or _per(seconds),
+        columns=[_column(bucket, levels) for bucket in buckets],
+    )
+
+
+def _per(seconds: int) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"per {seconds // size} {unit}"
+    return f"per {seconds} s"
+
+
+def _column(bucket: VolumeBucket, levels: frozenset[Level]) -> VolumeColumn:
+    counts = {level: n for level, n in bucket.counts.items() if level in levels}
+    error = sum(counts.pop(level, 0) for level in _BAD)
+    warn = counts.pop(Level.WARN, 0)
+    return VolumeColumn(bucket.start_ns // 1_000_000, error, warn, sum(counts.values()))
