@@ -11,6 +11,10 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
+from config.services.sharing import ensure_running
+
+# A web process that is run alone brings the embedded servers with it.
+ensure_running()
 django_application = get_asgi_application()
 
 # Models may be imported only after Django is set up.

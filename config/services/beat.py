@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 from django.apps import apps
@@ -22,7 +22,15 @@ from config.services.claims import claim, release
 
 logger = logging.getLogger(__name__)
 
-Due = Callable[[datetime], list[Call]]
+
+class Due(Protocol):
+    """An app's `periodic.due`."""
+
+    __module__: str
+    __qualname__: str
+
+    def __call__(self, now: datetime) -> list[Call]: ...
+
 
 SECOND = timedelta(seconds=1)
 # A second missed because the database was slow is asked for later, this far back.
@@ -92,10 +100,11 @@ class Beat:
             self._last_heartbeat = now
 
     def _due_calls(self, now: datetime) -> list[Call]:
-        calls: dict[str, Call] = {}
+        calls: dict[tuple[str, str], Call] = {}
         for moment in self._moments(now):
             for due in self._dues:
-                calls |= {call.key: call for call in self._ask(due, moment)}
+                asked = self._ask(due, moment)
+                calls |= {(call.cluster, call.key): call for call in asked}
         self._asked_until = now.replace(microsecond=0)
         return list(calls.values())
 
@@ -110,14 +119,15 @@ class Beat:
 
     def _ask(self, due: Due, moment: datetime) -> list[Call]:
         """One app's mistake must not stop the others' work."""
+        name = f"{due.__module__}.{due.__qualname__}"
         try:
             calls = due(moment)
         except (DatabaseError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever an app may do wrong
-            self._complaints.note(due.__module__, f"{due.__module__} failed: {error!r}")
+            self._complaints.note(name, f"{name} failed: {error!r}")
             return []
-        self._complaints.settle(due.__module__, f"{due.__module__} works again.")
+        self._complaints.settle(name, f"{name} works again.")
         return calls
 
     def _enqueue(self, calls: Sequence[Call]) -> int:

@@ -7,6 +7,7 @@ import time
 
 import psutil
 import pytest
+
 from tests.processes.conftest import START_SECONDS, wait_until
 
 pytestmark = pytest.mark.integration
