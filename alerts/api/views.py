@@ -217,10 +217,11 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Say that you are at it; doing it twice is fine."""
+        alert = self.get_object()
         given = self._given(serializers.NoteSerializer)
         with domain_errors():
             alert = alert_service.acknowledge(
-                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+                self.scope, alert, now=timezone.now(), note=given["note"]
             )
         return self._shown(alert)
 
@@ -228,10 +229,11 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def unacknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Take an acknowledgement back."""
+        alert = self.get_object()
         given = self._given(serializers.NoteSerializer)
         with domain_errors():
             alert = alert_service.unacknowledge(
-                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+                self.scope, alert, now=timezone.now(), note=given["note"]
             )
         return self._shown(alert)
 
@@ -239,10 +241,11 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, **kwargs: Any) -> Response:
         """End the alert by hand; it returns only when its condition does."""
+        alert = self.get_object()
         given = self._given(serializers.NoteSerializer)
         with domain_errors():
             alert = alert_service.resolve(
-                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+                self.scope, alert, now=timezone.now(), note=given["note"]
             )
         return self._shown(alert)
 
@@ -250,6 +253,7 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, **kwargs: Any) -> Response:
         """Say who has it."""
+        alert = self.get_object()
         given = self._given(serializers.AssignSerializer)
         wanted = given["user"]
         with domain_errors():
@@ -258,7 +262,7 @@ class AlertViewSet(
                 user = alert_service.find_member(self.scope, wanted)
             alert = alert_service.assign(
                 self.scope,
-                self.get_object(),
+                alert,
                 user,
                 now=timezone.now(),
                 note=given["note"],
@@ -269,10 +273,11 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def comment(self, request: Request, **kwargs: Any) -> Response:
         """Add a remark to the timeline."""
+        alert = self.get_object()
         given = self._given(serializers.CommentSerializer)
         with domain_errors():
             alert = alert_service.comment(
-                self.scope, self.get_object(), now=timezone.now(), note=given["note"]
+                self.scope, alert, now=timezone.now(), note=given["note"]
             )
         return self._shown(alert)
 

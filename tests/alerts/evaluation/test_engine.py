@@ -339,7 +339,9 @@ def test_the_severity_is_that_of_the_worst_level_that_fires(rule_levels, no_data
         timeline.see(value)
 
         for memory in timeline.memory.values():
-            firing = [s for s, state in memory.levels.items() if state.phase == "firing"]
+            firing = [
+                s for s, state in memory.levels.items() if state.phase == "firing"
+            ]
             assert (memory.status is Status.FIRING) == bool(firing)
             if firing:
                 assert memory.severity is max(firing, key=lambda s: s.rank)

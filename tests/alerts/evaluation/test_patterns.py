@@ -100,7 +100,9 @@ pattern_texts = st.lists(
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(pattern_texts, min_size=1, max_size=3), st.lists(line_texts, max_size=8))
+@given(
+    st.lists(pattern_texts, min_size=1, max_size=3), st.lists(line_texts, max_size=8)
+)
 def test_the_scan_agrees_with_pythons_own_regular_expressions(texts, lines):
     patterns = [Pattern(text) for text in texts if compiles(text)]
 
