@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-TABLES = Path(__file__).parent / "lines"
+TABLES = Path(__file__).parent / "examples"
 
 
 @dataclass
