@@ -1,0 +1,286 @@
+"""Rules and channels in the admin: written through their services, like everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+from django.utils import timezone
+from typing_extensions import override
+from unfold.admin import TabularInline
+
+from accounts.admin import ReadOnlyAdmin, ScopedAdmin, admin_scope
+from alerts.models import (
+    Alert,
+    Notification,
+    NotificationChannel,
+    Rule,
+    RuleLevel,
+    Transition,
+)
+from alerts.services.channels import (
+    ChannelDraft,
+    InvalidChannelError,
+    create_channel,
+    delete_channel,
+    update_channel,
+)
+from alerts.services.rule_drafts import (
+    InvalidRuleError,
+    LevelDraft,
+    RuleDraft,
+    check_draft,
+)
+from alerts.services.rules import create_rule, delete_rule, update_rule
+
+RULE_SETTINGS = [
+    "name",
+    "kind",
+    "query",
+    "pattern",
+    "ignore_case",
+    "matchers",
+    "group_by",
+    "window_seconds",
+    "interval_seconds",
+    "no_data",
+    "unit",
+    "labels",
+    "annotations",
+    "description",
+    "team",
+    "enabled",
+]
+LEVEL_SETTINGS = [
+    "severity",
+    "comparator",
+    "threshold",
+    "recovery_threshold",
+    "hold_seconds",
+    "keep_firing_seconds",
+]
+
+
+class LevelFormSet(BaseInlineFormSet[RuleLevel, Rule, forms.ModelForm[RuleLevel]]):
+    """Checks the rule with its levels as one thing."""
+
+    @override
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        try:
+            check_draft(rule_draft(self.instance, self.forms))
+        except InvalidRuleError as error:
+            raise ValidationError(list(sentences(error.fields))) from None
+
+
+def sentences(fields: dict[str, Any]) -> Iterable[str]:
+    """Return nested errors as sentences that name their field."""
+    for name, problems in fields.items():
+        if isinstance(problems, dict):
+            yield from (f"{name} {text}" for text in sentences(problems))
+        elif isinstance(problems, list | tuple):
+            yield from (f"{name}: {problem}" for problem in problems if problem)
+        else:
+            yield f"{name}: {problems}"
+
+
+def rule_draft(rule: Rule, level_forms: Iterable[Any]) -> RuleDraft:
+    """Return the draft of what the page describes; levels in the page's order."""
+    kept = [
+        form.cleaned_data
+        for form in level_forms
+        if form.cleaned_data and not form.cleaned_data.get("DELETE")
+    ]
+    kept.sort(key=lambda data: data["position"])
+    levels = tuple(
+        LevelDraft(
+            **{name: data[name] for name in LEVEL_SETTINGS},
+            channels=tuple(data["channels"]),
+        )
+        for data in kept
+    )
+    settings = {name: getattr(rule, name) for name in RULE_SETTINGS}
+    return RuleDraft(levels=levels, **settings)
+
+
+class LevelInline(TabularInline):
+    model = RuleLevel
+    formset = LevelFormSet
+    extra = 0
+    min_num = 1
+    fields = ["position", *LEVEL_SETTINGS, "channels"]
+
+    @override
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        owner = ScopedAdmin(NotificationChannel, self.admin_site)
+        kwargs["queryset"] = owner.get_queryset(request)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+@admin.register(Rule)
+class RuleAdmin(ScopedAdmin):
+    list_display = ["name", "kind", "organization", "team", "enabled", "updated_at"]
+    list_filter = ["kind", "enabled", "organization"]
+    search_fields = ["name", "query", "pattern"]
+    fields = ["organization", *RULE_SETTINGS]
+    inlines = [LevelInline]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["organization"]
+
+    @override
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        form: Any,
+        change: bool,
+    ) -> None:
+        """A rule and its levels are one write: save_related makes it."""
+
+    @override
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,
+    ) -> None:
+        rule, now = form.instance, timezone.now()
+        scope = admin_scope(request, rule.organization)
+        draft = rule_draft(rule, formsets[0].forms)
+        # The page's messages tell what each formset did, and ask it.
+        for formset in formsets:
+            formset.new_objects = formset.changed_objects = formset.deleted_objects = []
+        if change:
+            update_rule(scope, Rule.unscoped.get(pk=rule.pk), draft, now=now)
+        else:
+            rule.pk = create_rule(scope, draft, now=now).pk
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_rule(admin_scope(request, obj.organization), obj, now=timezone.now())
+
+
+class ChannelForm(forms.ModelForm[NotificationChannel]):
+    """Asks the service, in a transaction that is taken back, what it would refuse."""
+
+    request: HttpRequest
+    secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput,
+        help_text="Kept encrypted and never shown; empty keeps the one there is.",
+    )
+
+    class Meta:
+        model = NotificationChannel
+        fields = [
+            "organization",
+            "name",
+            "kind",
+            "config",
+            "team",
+            "is_default",
+            "enabled",
+        ]
+
+    @override
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.errors:
+            return cleaned
+        try:
+            with transaction.atomic():
+                save_channel(self)
+                transaction.set_rollback(True)
+        except InvalidChannelError as error:
+            self.add_error(None, list(sentences(error.fields)))
+        return cleaned
+
+
+def save_channel(form: ChannelForm) -> NotificationChannel:
+    """Create or change what the form describes. Raises InvalidChannelError."""
+    data = dict(form.cleaned_data)
+    stored = NotificationChannel.unscoped.filter(pk=form.instance.pk).first()
+    chosen = data.pop("organization", None)
+    organization = stored.organization if stored else chosen
+    secret = data.pop("secret", "")
+    draft = ChannelDraft(**data)
+    if draft.team is not None and draft.team.organization_id != organization.pk:
+        raise InvalidChannelError({"team": ["The team is of another organization."]})
+    scope = admin_scope(form.request, organization)
+    if stored is None:
+        return create_channel(scope, replace(draft, secret=secret))
+    return update_channel(scope, stored, replace(draft, secret=secret or None))
+
+
+@admin.register(NotificationChannel)
+class NotificationChannelAdmin(ScopedAdmin):
+    form = ChannelForm
+    list_display = ["name", "kind", "organization", "team", "is_default", "enabled"]
+    list_filter = ["kind", "organization"]
+    search_fields = ["name"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["organization"]
+
+    @override
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.request = request
+        return form
+
+    @override
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        form: Any,
+        change: bool,
+    ) -> None:
+        obj.pk = save_channel(form).pk
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_channel(admin_scope(request, obj.organization), obj)
+
+
+class TransitionInline(TabularInline):
+    model = Transition
+    extra = 0
+    can_delete = False
+    fields = ["at", "kind", "to_status", "to_severity", "reason", "actor_name", "note"]
+    readonly_fields = fields
+
+    @override
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """Acted on where people respond: the dashboard and the API."""
+
+    list_display = ["name", "status", "severity", "organization", "team", "started_at"]
+    list_filter = ["status", "severity", "organization"]
+    search_fields = ["name"]
+    inlines = [TransitionInline]
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "alert", "channel", "status", "attempts"]
+    list_filter = ["status", "organization"]

@@ -1,0 +1,132 @@
+"""Sources in the admin: configured through the same service as everywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest
+from typing_extensions import override
+
+from accounts.admin import ReadOnlyAdmin, ScopedAdmin, admin_scope
+from sources.models import Cursor, DeadLetter, InboxBatch, PipelineMinute, Source
+from sources.services.sources import (
+    InvalidSourceError,
+    create_source,
+    delete_source,
+    update_source,
+)
+
+SETTINGS = [
+    "kind",
+    "name",
+    "team",
+    "enabled",
+    "config",
+    "labels",
+    "format",
+    "priority",
+]
+
+
+class SourceForm(forms.ModelForm[Source]):
+    """Asks the service, in a transaction that is taken back, what it would refuse."""
+
+    request: HttpRequest
+
+    class Meta:
+        model = Source
+        fields = ["organization", *SETTINGS]
+
+    @override
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.errors:
+            return cleaned
+        try:
+            with transaction.atomic():
+                save_source(self)
+                transaction.set_rollback(True)
+        except InvalidSourceError as error:
+            for name, problems in error.fields.items():
+                field = name.partition(".")[0]
+                self.add_error(field if field in self.fields else None, problems)
+        return cleaned
+
+
+def save_source(form: SourceForm) -> Source:
+    """Create or change what the form describes. Raises InvalidSourceError."""
+    data = form.cleaned_data
+    settings = {name: data[name] for name in SETTINGS if name in data}
+    stored = Source.unscoped.filter(pk=form.instance.pk).first()
+    organization = stored.organization if stored else data["organization"]
+    scope = admin_scope(form.request, organization)
+    team = settings.get("team")
+    if team is not None and team.organization_id != organization.pk:
+        raise InvalidSourceError({"team": ["The team is of another organization."]})
+    if stored is None:
+        return create_source(scope, **settings)
+    return update_source(scope, stored, **settings)
+
+
+@admin.register(Source)
+class SourceAdmin(ScopedAdmin):
+    form = SourceForm
+    list_display = ["name", "kind", "organization", "team", "enabled", "updated_at"]
+    list_filter = ["kind", "enabled", "organization"]
+    search_fields = ["name"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["organization", "kind"]
+
+    @override
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.request = request
+        return form
+
+    @override
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        form: Any,
+        change: bool,
+    ) -> None:
+        obj.pk = save_source(form).pk
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_source(admin_scope(request, obj.organization), obj)
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnlyAdmin):
+    """Replayed and discarded on the source's page or over the API."""
+
+    list_display = ["failed_at", "organization", "source", "kind", "count", "error"]
+    list_filter = ["kind", "organization"]
+    exclude = ["payload"]
+
+
+@admin.register(InboxBatch)
+class InboxBatchAdmin(ReadOnlyAdmin):
+    list_display = ["id", "organization", "source", "kind", "count", "attempts"]
+    list_filter = ["kind", "priority"]
+    exclude = ["payload"]
+
+
+@admin.register(Cursor)
+class CursorAdmin(ReadOnlyAdmin):
+    organization_path = "source__organization"
+    list_display = ["path", "source", "offset", "updated_at"]
+    search_fields = ["path"]
+
+
+@admin.register(PipelineMinute)
+class PipelineMinuteAdmin(ReadOnlyAdmin):
+    list_display = ["minute", "organization", "lines", "samples", "batches", "failures"]
+    list_filter = ["organization"]
