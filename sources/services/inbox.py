@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from sources.models import BatchKind, Cursor, InboxBatch, IngestReceipt
 from sources.services.backlog import BacklogFullError, backlog
@@ -121,7 +122,10 @@ def _advance_cursors(advances: Sequence[CursorAdvance]) -> None:
     """Ordered by id, so that two deposits never wait for each other."""
     for advance in sorted(advances, key=lambda a: (a.cursor_id, a.old_offset)):
         cursors = Cursor.objects.filter(pk=advance.cursor_id, offset=advance.old_offset)
-        if not cursors.update(offset=advance.new_offset, path=advance.path):
+        moved = cursors.update(
+            offset=advance.new_offset, path=advance.path, updated_at=Now()
+        )
+        if not moved:
             raise CursorConflictError(
                 f"{advance.path} is no longer at {advance.old_offset}"
             )

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from sources.connectors import Advance, Connector, Harvest, Outcome, SourceSpec
 from sources.connectors.file_tail.batches import make_batch
+from sources.connectors.file_tail.events import EVENT_AFTER
 from sources.connectors.file_tail.globbing import PathPattern
 from sources.connectors.file_tail.inventory import LINGER, Inventory
 from sources.connectors.file_tail.reading import HELD_LINE_AFTER, Reading
@@ -25,8 +26,9 @@ from sources.connectors.file_tail.splitting import (
     UnsupportedEncodingError,
     check_encoding,
 )
-from sources.connectors.file_tail.tail import Piece, Rules
+from sources.connectors.file_tail.tail import Piece, Rules, Tail
 from sources.connectors.file_tail.watching import Watcher
+from sources.formats.multiline import join_multiline
 from sources.models import Cursor
 
 SCAN_EVERY = timedelta(seconds=5)
@@ -45,7 +47,8 @@ class FileTail(Connector):
         recursive = bool(spec.config.get("recursive"))
         self._patterns = [PathPattern.of_config(p, recursive=recursive) for p in paths]
         self._inventory = Inventory(spec.id, self._patterns, allowed_roots(spec.config))
-        rules = Rules(encoding, settings.INGEST_MAX_LINE_BYTES)
+        self._joins_lines = bool(spec.config.get("multiline"))
+        rules = Rules(encoding, settings.INGEST_MAX_LINE_BYTES, self._joins_lines)
         self._reading = Reading(rules, self._inventory.replace)
         self._watcher = Watcher(wake)
         self._next_scan: datetime | None = None
@@ -94,6 +97,7 @@ class FileTail(Connector):
         elif touched:
             self._reading.add(self._inventory.look_at(sorted(touched), now))
         self._look_at_rotated(now)
+        self._reading.add(self._whose_event_is_over(now))
 
     def _scan(self, now: datetime) -> None:
         self._watcher.watch((p.base, p.is_deep) for p in self._patterns)
@@ -124,6 +128,10 @@ class FileTail(Connector):
                 self._inventory.release(tail, now)
         self._reading.keep_only(self._inventory)
 
+    def _whose_event_is_over(self, now: datetime) -> list[Tail]:
+        held = [tail for tail in self._inventory if tail.holds_event]
+        return [t for t in held if now - (t.changed_at or now) >= EVENT_AFTER]
+
     def _reload_contested(self) -> None:
         """Continue where another collector stands, which has moved our cursors."""
         contested = self._reading.contested
@@ -146,7 +154,10 @@ class FileTail(Connector):
             for p in pieces
         )
         size = sum(piece.size for piece in pieces)
-        return Harvest(make_batch(self.spec, pieces), size, advances)
+        batch = make_batch(self.spec, pieces)
+        if self._joins_lines:
+            batch = join_multiline(batch)
+        return Harvest(batch, size, advances)
 
     def _set_due(self, now: datetime) -> None:
         self.due_at = (
@@ -155,8 +166,9 @@ class FileTail(Connector):
 
     @property
     def _patience(self) -> timedelta:
-        """Return how long rotated files may wait to be looked at."""
-        return SCAN_EVERY_WHEN_BLIND if self._inventory.rotated() else SCAN_EVERY
+        """Return how long what is held may wait to be looked at."""
+        held = any(tail.holds_event or tail.is_rotated for tail in self._inventory)
+        return SCAN_EVERY_WHEN_BLIND if held else SCAN_EVERY
 
     def _tell_problems(self) -> None:
         problems = [*self._inventory.problems.values(), *self._reading.problems]

@@ -18,6 +18,7 @@ from sources.connectors.file_tail.tail import (
     Piece,
     Rules,
     Tail,
+    whole_events_end,
 )
 from sources.models import Cursor
 
@@ -57,7 +58,14 @@ class GzipTail(Tail):
     _piece_read: Piece | None = None
 
     @override
-    def read(self, limit: int, rules: Rules, *, is_final: bool = False) -> Piece | None:
+    def read(
+        self,
+        limit: int,
+        rules: Rules,
+        *,
+        is_quiet: bool = False,
+        is_final: bool = False,
+    ) -> Piece | None:
         """Return the next lines. A compressed file is whole, so its last line counts.
 
         Raises FileChangedError, BinaryFileError, DamagedFileError and
@@ -104,9 +112,12 @@ class GzipTail(Tail):
             data = self._rest + stream.read(limit)
             if self.offset == 0 and b"\0" in data[:BINARY_PROBE]:
                 raise BinaryFileError
+            is_last = len(data) - len(self._rest) < limit
             end = data.rfind(b"\n") + 1
-            if len(data) - len(self._rest) < limit and not end:
-                end = len(data)  # the end of the file
+            if end and rules.joins_lines and not is_last:
+                end = whole_events_end(data, end, limit, rules)
+            elif is_last:
+                end = len(data)  # a compressed file is whole: its last line, too
             if not data:
                 return None
             if end:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sources.connectors import Outcome
 from sources.connectors.file_tail.cursors import grow_head
+from sources.connectors.file_tail.events import EVENT_AFTER
 from sources.connectors.file_tail.gzipped import DamagedFileError, IncompleteFileError
 from sources.connectors.file_tail.tail import (
     BinaryFileError,
@@ -63,10 +64,7 @@ class Reading:
         for tail in turns:
             if left <= 0:
                 break
-            quiet = now - (tail.changed_at or now)
-            is_final = tail.is_rotated and quiet >= HELD_LINE_AFTER
-            piece = self._read(tail, min(share, left), now, is_final=is_final)
-            tail.is_finished = is_final and piece is None
+            piece = self._read(tail, min(share, left), now)
             self._ready.pop(tail, None)
             if piece is not None:
                 self._pieces.append(piece)
@@ -93,12 +91,22 @@ class Reading:
                 oldest[tail.origin] = tail
         return [tail for tail in self._ready if oldest[tail.origin] is tail]
 
-    def _read(
-        self, tail: Tail, limit: int, now: datetime, *, is_final: bool
+    def _read(self, tail: Tail, limit: int, now: datetime) -> Piece | None:
+        """Read one file as far as its being quiet or rotated allows."""
+        quiet = now - (tail.changed_at or now)
+        is_final = tail.is_rotated and quiet >= HELD_LINE_AFTER
+        piece = self._try(
+            tail, limit, now, is_quiet=quiet >= EVENT_AFTER, is_final=is_final
+        )
+        tail.is_finished = is_final and piece is None
+        return piece
+
+    def _try(
+        self, tail: Tail, limit: int, now: datetime, *, is_quiet: bool, is_final: bool
     ) -> Piece | None:
         self._problems.pop(tail, None)
         try:
-            piece = tail.read(limit, self._rules, is_final=is_final)
+            piece = tail.read(limit, self._rules, is_quiet=is_quiet, is_final=is_final)
             if piece is not None and not self._keep_head(tail):
                 return None
         except FileChangedError:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from sources.connectors.file_tail.cursors import HEAD_BYTES, Head, shown
+from sources.connectors.file_tail.events import last_event_start
 from sources.connectors.file_tail.splitting import Lines, cut_line, split
 from sources.models import Cursor
 
@@ -32,6 +33,18 @@ class Rules:
 
     encoding: str
     max_line_bytes: int
+    joins_lines: bool = False  # keep the lines of one event together
+
+
+def whole_events_end(data: bytes, end: int, limit: int, rules: Rules) -> int:
+    """Return where the last event begins, before which all are whole.
+
+    An event that fills a whole read is taken as far as it was read.
+    """
+    start = last_event_start(
+        data[:end], encoding=rules.encoding, max_bytes=rules.max_line_bytes
+    )
+    return end if start == 0 and len(data) >= limit else start
 
 
 @dataclass(slots=True)
@@ -65,6 +78,7 @@ class Tail:
         self.seen: tuple[int, int] | None = None  # size and mtime when last read
         self.changed_at: datetime | None = None  # when it was last found changed
         self.is_finished = False  # read to its very end after it was rotated
+        self.holds_event = False  # waits for the rest of an event of several lines
         self.guard: bytes | None = None  # the bytes before the offset
         self._no_newline_before = 0
 
@@ -85,22 +99,35 @@ class Tail:
         """Whether the file may have changed since it was last read."""
         return (status.st_size, status.st_mtime_ns) != self.seen
 
-    def read(self, limit: int, rules: Rules, *, is_final: bool = False) -> Piece | None:
+    def read(
+        self,
+        limit: int,
+        rules: Rules,
+        *,
+        is_quiet: bool = False,
+        is_final: bool = False,
+    ) -> Piece | None:
         """Return whole lines of about `limit` bytes, or None when there is no new one.
 
         A last line without its newline is held until the newline comes; `is_final`
-        takes it as it is. Reading does not move the offset: `advance` does.
+        takes it as it is. Where lines are joined, the last event is held until the
+        file `is_quiet`. Reading does not move the offset: `advance` does.
         Raises FileChangedError and BinaryFileError.
         """
         fd = self._descriptor()
         status = os.fstat(fd)
         self.seen = (status.st_size, status.st_mtime_ns)
-        data = self._read_unchanged(
-            fd, status.st_size, max(limit, rules.max_line_bytes + 1)
-        )
+        limit = max(limit, rules.max_line_bytes + 1)
+        data = self._read_unchanged(fd, status.st_size, limit)
+        self.holds_event = False
         if self.offset == 0 and b"\0" in data[:BINARY_PROBE]:
             raise BinaryFileError
         end = data.rfind(b"\n") + 1
+        if end and rules.joins_lines and not is_quiet:
+            end = whole_events_end(data, end, limit, rules)
+            self.holds_event = not end
+            if not end:
+                return None
         if end:
             more = self.offset + end < status.st_size
             return self._piece(data[:end], rules, more=more)

@@ -44,6 +44,12 @@ class Tailing:
     def collect(self) -> list[str]:
         """Look everywhere, store all there is and return its lines."""
         self.pass_time(5)
+        lines = self.collect_at_once()
+        self.pass_time(2)  # An event of several lines is over when its file is quiet.
+        return lines + self.collect_at_once()
+
+    def collect_at_once(self) -> list[str]:
+        """Store what can be had without waiting, and return its lines."""
         lines = self._collect_once()
         while self.connector.due_at <= self.now:
             lines += self._collect_once()

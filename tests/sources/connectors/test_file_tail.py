@@ -404,3 +404,49 @@ def test_an_archive_of_two_days_is_told_from_a_copy_by_its_content(tailing):
     tail.write("app.log.9", text(numbered(500, 510)))
 
     assert tail.collect() == numbered(500, 510)
+
+
+TRACE = """Traceback (most recent call last):
+  File "app.py", line 1, in <module>
+ValueError: no such thing
+"""
+
+
+def test_lines_of_one_event_are_joined(tailing):
+    tail = tailing(multiline=True)
+    tail.write("app.log", f"ERROR failed\n{TRACE}INFO next\n")
+
+    assert tail.collect() == [f"ERROR failed\n{TRACE}".rstrip(), "INFO next"]
+
+
+def test_an_event_waits_for_its_rest(tailing):
+    tail = tailing(multiline=True)
+    head, rest = TRACE.split("\n", 1)
+    tail.write("app.log", f"INFO before\nERROR failed\n{head}\n")
+    first = tail.collect_at_once()
+    tail.write("app.log", rest)
+    second = tail.collect_at_once()
+
+    tail.pass_time(2)
+
+    assert (first, second, tail.collect_at_once()) == (
+        ["INFO before"],
+        [],
+        [f"ERROR failed\n{TRACE}".rstrip()],
+    )
+
+
+def test_an_event_that_waits_survives_a_restart(tailing):
+    tail = tailing(multiline=True)
+    head, rest = TRACE.split("\n", 1)
+    tail.write("app.log", f"INFO before\nERROR failed\n{head}\n")
+    tail.collect_at_once()
+
+    tail.restart()
+    tail.write("app.log", rest)
+    tail.pass_time(2)
+    tail.collect_at_once()
+    tail.pass_time(2)
+    tail.collect_at_once()
+
+    assert tail.stored() == ["INFO before", f"ERROR failed\n{TRACE}".rstrip()]
