@@ -18,8 +18,6 @@ SHORTEST_REST = 0.005
 
 class Command(BaseCommand):
     help = "Follows files and watches hosts, for the sources it holds leases on."
-    # A killed collector is back the sooner: pages and routes are not its business.
-    requires_system_checks = ()
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
