@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 
 from monitoring.labels import make_labels
 from monitoring.telemetry import LOG_COLUMNS, LogBatch, SampleBatch
-from sources.models import BatchKind, Source, SourceState
+from sources.models import BatchKind, DeadLetter, Source, SourceState
 from sources.services.inbox import Arrival
 from tests.factories.accounts import OrganizationFactory
 
@@ -86,4 +86,21 @@ def arrival(
         count=batch.count,
         size=100 * batch.count,
         received_at=at,
+    )
+
+
+def dead_letter(organization, **given) -> DeadLetter:
+    batch = log_batch("poison")
+    return DeadLetter.unscoped.create(
+        organization=organization,
+        priority=Source.Priority.NORMAL,
+        kind=BatchKind.LOGS,
+        payload=batch.encode(),
+        count=batch.count,
+        size=100,
+        received_at=NOW,
+        attempts=5,
+        error="ValueError: no",
+        failed_at=NOW,
+        **given,
     )

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import AuditEntry
+from sources.models import DeadLetter, InboxBatch
+from tests.factories.sources import NOW, SourceFactory, dead_letter
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+def test_dead_letters_are_listed_with_their_reason(api, cast):
+    source = SourceFactory(organization=cast.acme, name="app")
+    dead_letter(cast.acme, source=source)
+    dead_letter(cast.globex)
+
+    (shown,) = api.get("/api/v1/dead-letters").json()["results"]
+
+    assert (shown["source"], shown["error"], shown["count"]) == (
+        {"id": source.pk, "name": "app"},
+        "ValueError: no",
+        1,
+    )
+
+
+def test_a_replayed_letter_is_in_the_inbox_as_if_new(api, cast):
+    dead = dead_letter(cast.acme)
+
+    answer = api.post(f"/api/v1/dead-letters/{dead.pk}/replay")
+
+    assert answer.json() == {"replayed": 1}
+    batch = InboxBatch.objects.get()
+    assert (batch.attempts, batch.received_at, batch.count) == (0, NOW, 1)
+    assert not DeadLetter.unscoped.exists()
+    assert AuditEntry.unscoped.filter(action="dead_letter.replay").count() == 1
+
+
+def test_all_letters_are_replayed_at_once(api, cast):
+    for _ in range(3):
+        dead_letter(cast.acme)
+    dead_letter(cast.globex)
+
+    answer = api.post("/api/v1/dead-letters/replay", {}, format="json")
+
+    assert answer.json() == {"replayed": 3}
+    assert DeadLetter.unscoped.count() == 1
+
+
+def test_a_discarded_letter_is_gone_and_audited(api, cast):
+    dead = dead_letter(cast.acme)
+
+    assert api.delete(f"/api/v1/dead-letters/{dead.pk}").status_code == 204
+
+    assert not DeadLetter.unscoped.exists()
+    assert AuditEntry.unscoped.get(action="dead_letter.discard").before["count"] == 1
+
+
+def test_another_organizations_letters_do_not_exist(api, cast):
+    dead = dead_letter(cast.globex)
+
+    assert api.post(f"/api/v1/dead-letters/{dead.pk}/replay").status_code == 404
+    assert api.post(
+        "/api/v1/dead-letters/replay", {"ids": [dead.pk]}, format="json"
+    ).json() == {"replayed": 0}
+    assert api.delete(f"/api/v1/dead-letters/{dead.pk}").status_code == 404
