@@ -187,6 +187,8 @@ def _preview(form: SourceForm) -> dict[str, Any]:
     if not form.is_bound:
         form = SourceForm(form.scope, form.initial, source=form.source)
         form.check(("where",))
+    if form.errors:
+        return error_context(" ".join(next(iter(form.errors.values()))))
     try:
         preview = preview_source(
             form.config(),
