@@ -236,7 +236,7 @@ def _specs() -> dict[int, SourceSpec]:
 
 def _store(loads: Sequence[Load], now: datetime) -> None:
     deposit(
-        [_arrival(load, now) for load in loads],
+        [_arrival(load, now) for load in loads if load.harvest.batch.count],
         advances=[
             CursorAdvance(a.cursor_id, a.old_offset, a.new_offset, a.path)
             for load in loads

@@ -33,6 +33,9 @@ class Lines:
         return len(self.array)
 
 
+NO_LINES = Lines(pa.array([], pa.large_string()), {}, 0)
+
+
 def check_encoding(encoding: str) -> str:
     """Return the codec's own name. Raises UnsupportedEncodingError."""
     try:

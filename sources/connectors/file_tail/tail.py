@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from sources.connectors.file_tail.cursors import HEAD_BYTES, Head, shown
 from sources.connectors.file_tail.events import last_event_start
-from sources.connectors.file_tail.splitting import Lines, cut_line, split
+from sources.connectors.file_tail.splitting import NO_LINES, Lines, cut_line, split
 from sources.models import Cursor
 
 BINARY_PROBE = 8192
@@ -121,7 +121,7 @@ class Tail:
         data = self._read_unchanged(fd, status.st_size, limit)
         self.holds_event = False
         if self.offset == 0 and b"\0" in data[:BINARY_PROBE]:
-            raise BinaryFileError
+            return self._skip_hole(fd, status.st_size)
         end = data.rfind(b"\n") + 1
         if end and rules.joins_lines and not is_quiet:
             end = whole_events_end(data, end, limit, rules)
@@ -197,6 +197,19 @@ class Tail:
         self.guard = before
         return block[kept:]
 
+    def _skip_hole(self, fd: int, size: int) -> Piece:
+        """Go to where the text begins, without lines.
+
+        A program that does not append goes on at its old position when its file is
+        truncated: the file then begins with a hole, which reads as NUL bytes.
+        Raises BinaryFileError.
+        """
+        end = _hole_end(fd)
+        if end == 0:
+            raise BinaryFileError
+        guard = os.pread(fd, min(end, _GUARD_BYTES), max(0, end - _GUARD_BYTES))
+        return Piece(self, NO_LINES, self.offset, end, guard, more=end < size)
+
     def _piece(self, data: bytes, rules: Rules, *, more: bool) -> Piece:
         text = data.removeprefix(_BYTE_ORDER_MARK) if self.offset == 0 else data
         lines = split(text, encoding=rules.encoding, max_bytes=rules.max_line_bytes)
@@ -239,3 +252,14 @@ class Tail:
             position += len(block)
         self._no_newline_before = position
         return None
+
+
+def _hole_end(fd: int) -> int:
+    """Return where a file's first bytes of text are that stand behind NUL bytes only."""
+    try:
+        start = os.lseek(fd, 0, os.SEEK_DATA)
+    except OSError:  # nothing but the hole, or a system without holes
+        return 0
+    block = os.pread(fd, BINARY_PROBE, start)
+    text = block.lstrip(b"\0")
+    return start + len(block) - len(text) if text and b"\0" not in text else 0

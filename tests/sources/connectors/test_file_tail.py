@@ -216,6 +216,18 @@ def test_a_file_truncated_while_nobody_looked_is_read_from_its_start(tailing):
     assert tail.collect() == numbered(100, 300)
 
 
+def test_a_writer_that_does_not_append_leaves_a_hole_that_is_no_content(tailing):
+    tail = tailing()
+    with (tail.directory / "app.log").open("w", buffering=1) as file:
+        file.write(text(numbered(0, 500)))
+        tail.collect()
+        os.truncate(file.fileno(), 0)
+
+        file.write(text(numbered(500, 600)))
+
+    assert tail.collect() == numbered(500, 600)
+
+
 def test_the_same_line_is_taken_again_after_a_truncation(tailing):
     tail = tailing()
     path = tail.write("app.log", "ERROR payment failed\n" * 3)

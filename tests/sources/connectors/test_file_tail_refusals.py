@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,25 @@ from sources.connectors.file_tail.roots import open_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-needs_ordinary_user = pytest.mark.skipif(
-    os.geteuid() == 0, reason="root may read everything"
-)
+NOBODY = 65534
+
+
+@pytest.fixture
+def ordinary_user(tmp_path):
+    """Root may read everything: take its rights away for the test."""
+    if os.geteuid() != 0:
+        yield
+        return
+    changed = [tmp_path, *tmp_path.parents[:2]]
+    modes = [path.stat().st_mode for path in changed]
+    for path in changed:
+        path.chmod(0o755)
+    os.chown(tmp_path, NOBODY, -1)
+    os.seteuid(NOBODY)
+    yield
+    os.seteuid(0)
+    for path, mode in zip(changed, modes, strict=True):
+        path.chmod(mode)
 
 
 def test_a_link_out_of_the_roots_is_refused(tailing, tmp_path_factory):
@@ -174,8 +192,7 @@ def test_a_file_name_of_any_bytes_is_read(tailing):
     assert tail.collect() == ["one"]
 
 
-@needs_ordinary_user
-def test_a_forbidden_file_is_said_until_it_is_allowed(tailing):
+def test_a_forbidden_file_is_said_until_it_is_allowed(ordinary_user, tailing):
     tail = tailing()
     path = tail.write("app.log", "one\n")
     path.chmod(0)
@@ -185,8 +202,43 @@ def test_a_forbidden_file_is_said_until_it_is_allowed(tailing):
     path.chmod(0o600)
     lines = tail.collect()
 
-    assert problem.startswith(f"Cannot read {path}: permission denied.")
+    assert problem == (
+        f"Cannot read {path}: permission denied. Let user {os.geteuid()} read it, "
+        "for example through a group that may."
+    )
     assert (lines, tail.connector.problem) == (["one"], "")
+
+
+def test_a_forbidden_directory_is_said(ordinary_user, tailing):
+    tail = tailing("sub/*.log")
+    directory = tail.directory / "sub"
+    directory.mkdir(mode=0)
+
+    tail.collect()
+
+    assert tail.connector.problem == (
+        f"Cannot list {directory}: permission denied. "
+        f"Let user {os.geteuid()} read and enter the directory."
+    )
+
+
+def test_too_many_open_files_are_said(tailing):
+    tail = tailing()
+    for number in range(30):
+        tail.write(f"{number}.log", "one\n")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 5, limits[1]))
+    try:
+        tail.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    problem = tail.connector.problem
+    tail.collect()
+
+    assert "Too many open files" in problem
+    assert (len(tail.stored()), tail.connector.problem) == (30, "")
 
 
 def test_a_directory_exchanged_for_a_link_is_noticed_after_opening(
