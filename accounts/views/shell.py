@@ -24,7 +24,8 @@ class Shell:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the shell of a scoped page, made on first use."""
-    if getattr(request, "scope", None) is None:
+    # Django keeps the ASGI server's own `scope` in this place until a page is scoped.
+    if not isinstance(getattr(request, "scope", None), Scope):
         return {}
     return {"shell": shell_of(request)}  # type: ignore[arg-type]  # it has a scope
 

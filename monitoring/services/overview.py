@@ -89,7 +89,7 @@ def resources(scope: Scope, *, now: datetime) -> list[Resource]:
     several = len({source for source, _ in found}) > 1
     named = [
         Resource(
-            f"{source} {what}" if several else what.capitalize(),
+            f"{source} {what}" if several else f"{what[:1].upper()}{what[1:]}",
             share,
             f"{what} of {source}",
         )
@@ -252,20 +252,37 @@ _STEADY = 0.1
 
 def host_figures(scope: Scope, shown: TimeRange) -> list[Figure]:
     return [
-        host_figure(key, label, ask(scope, expr, shown, points=SPARK_POINTS), unit)
+        host_figure(
+            key,
+            label,
+            ask(scope, expr, shown, points=SPARK_POINTS),
+            unit,
+            now=_value_at(scope, expr, shown.end),
+        )
         for key, label, expr, unit in _HOST_FIGURES
     ]
 
 
-def host_figure(key: str, label: str, answer: Answer, unit: str) -> Figure:
-    values = answer.lines[0].values if answer.lines else []
-    known = [v for v in values if v is not None]
-    last = known[-1] if known else None
-    first = known[0] if known else None
-    status = share_status(last) if unit == "percent" else "ok"
+def host_figure(
+    key: str, label: str, answer: Answer, unit: str, *, now: float | None
+) -> Figure:
+    """Return a figure from its course and its value `now`, at the range's end."""
+    course = answer.lines[0].values if answer.lines else []
+    begun = next((i for i, v in enumerate(course) if v is not None), len(course))
+    first = course[begun] if begun < len(course) else None
+    status = share_status(now) if unit == "percent" else "ok"
     return Figure(
-        key, label, last, unit, status, trend=trend(first, last), spark=values
+        key, label, now, unit, status, trend=trend(first, now), spark=course[begun:]
     )
+
+
+def _value_at(scope: Scope, expr: str, moment: datetime) -> float | None:
+    try:
+        result = queries.instant(scope, expr, now=moment)
+    except (PromQLError, TooMuchDataError):
+        return None
+    values = [v for v in result.values[:, 0].tolist() if math.isfinite(v)]
+    return values[0] if values else None
 
 
 def share_status(share: float | None) -> str:

@@ -126,16 +126,17 @@ def show(request: ScopedRequest) -> HttpResponse:
 @scoped_page
 @require_safe
 def volume(request: ScopedRequest) -> HttpResponse:
-    """The histogram alone, for refreshing."""
-    search = LogSearch.parse(request.GET)
+    """The histogram and the conclusion, for refreshing."""
+    search, shown = LogSearch.parse(request.GET), range_of(request, now=timezone.now())
     counts = count_lines(
         reading_scope(request),
-        range_of(request, now=timezone.now()),
+        shown,
         matchers=search.matchers,
         contains=search.contains,
         levels=search.wanted_levels,
     )
-    return render(request, "monitoring/_volume.html", {"volume": counts.volume})
+    context = {"volume": counts.volume, **_conclusion(counts, shown, search)}
+    return render(request, "monitoring/_volume_refreshed.html", context)
 
 
 def _toggled(request: ScopedRequest) -> str:
@@ -233,13 +234,15 @@ def _conclusion(
     about = f" with “{search.contains}”" if search.contains else ""
     if errors:
         figure = f"{number(errors)} {'error' if errors == 1 else 'errors'}"
-        text = f"{when}, of {number(total)} lines{about}."
+        text = f"{when}, of {_lines(total)}{about}."
         return _said("critical", figure, text, search)
     if total:
-        return _said(
-            "ok", "No errors", f"{when}, {number(total)} lines{about}.", search
-        )
+        return _said("ok", "No errors", f"{when}, {_lines(total)}{about}.", search)
     return _said("", f"No lines{about}", f"{when}.", search)
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{number(count)} lines"
 
 
 def _said(status: str, figure: str, text: str, search: LogSearch) -> dict[str, Any]:

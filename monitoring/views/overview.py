@@ -131,7 +131,7 @@ def _rate(key: str, label: str, rates: list[float], url: str) -> Figure:
 def _kpi(figure: Figure, shown: TimeRange) -> dict[str, Any]:
     """Return a figure with its comparison in words."""
     known = [value for value in figure.spark if value is not None]
-    earlier = f"was {in_unit(known[0], figure.unit)}" if known else "no data"
+    earlier = f"was {in_unit(known[0], figure.unit)}" if known else "not measured"
     if figure.trend == "flat":
         earlier = "steady"
     return {
