@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.25
 
 
-class QueueBroker(redis_broker.Redis):  # type: ignore[misc]  # django-q2 has no types
+class QueueBroker(redis_broker.Redis):
     """django-q2's Redis broker, but a Redis that is away is waited for.
 
     The original lets its reader die, whose successor comes ten seconds later.

@@ -20,7 +20,7 @@ _RECYCLED = -2
 _LOCK_TIMEOUT = 1.0
 
 
-class QueueSentinel(cluster.Sentinel):  # type: ignore[misc]  # django-q2 has no types
+class QueueSentinel(cluster.Sentinel):
     """Starts all workers afresh when one dies.
 
     A process killed while it waits for a task keeps the lock of the queue that

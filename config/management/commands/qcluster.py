@@ -12,7 +12,7 @@ from config.services.queue_sentinel import QueueSentinel
 _VARIABLE = "Q_CLUSTER_NAME"
 
 
-class Command(qcluster.Command):  # type: ignore[misc]  # django-q2 has no types
+class Command(qcluster.Command):
     help = "Runs the workers of one queue: default, or --name ingest."
 
     def handle(self, *args: Any, **options: Any) -> None:

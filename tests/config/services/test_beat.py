@@ -144,6 +144,7 @@ def test_who_stands_by_enqueues_nothing_until_the_leader_has_gone(make_beat):
     with other_session() as leader:
         leader.execute("SELECT pg_advisory_lock(%s)", [0x7EDE77E])
         standing_by = beat.tick(NOON)
+        leader.execute("SELECT pg_advisory_unlock_all()")
 
     leading = beat.tick(NOON + SECOND)
 

@@ -13,7 +13,8 @@ from config.services.supervisor import Backoff, Program, Supervisor
 pytestmark = pytest.mark.integration
 
 BASE_DIR = Path(__file__).resolve().parents[3]
-SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+# One write, so that the lines of two processes do not mix.
+SLEEP = r"import os, time; os.write(1, b'ready\n'); time.sleep(60)"
 
 
 class Log:
@@ -97,7 +98,8 @@ def test_a_dead_program_starts_again(supervise, log):
 
 
 def test_what_a_dead_program_left_behind_dies_too(supervise, log):
-    fork = f"import os; os.fork() or print(os.getpid(), flush=True); {SLEEP}"
+    tell = r"os.write(1, b'%d\n' % os.getpid())"
+    fork = f"import os; os.fork() or {tell}; {SLEEP}"
     supervisor = supervise(program("web", fork))
     run_until(supervisor, lambda: len(log.lines) == 3)
     orphan = psutil.Process(int(next(line for _, line in log.lines if line.isdigit())))
@@ -143,11 +145,11 @@ def test_a_program_that_will_not_stop_is_killed(supervise, log):
     assert not process.is_running()
 
 
-SUPERVISE = f"""
+SUPERVISE = """
 import sys
 from pathlib import Path
 from config.services.supervisor import Program, Supervisor
-code = "import os; print(os.getpid(), flush=True); {SLEEP}"
+code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 program = Program("web", (sys.executable, "-c", code), Path.cwd())
 supervisor = Supervisor([program], lambda _, line: print(line, flush=True))
 while True:
