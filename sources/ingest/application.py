@@ -50,14 +50,22 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Result = TypeVar("Result")
 
 _THREADS = 4
+# A sender that takes longer than this to send its body is let go.
+READ_SECONDS = 30.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class IngestEdge:
     """An ASGI application around another one. `close` is for tests and orderly ends."""
 
-    def __init__(self, inner: Callable[..., Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        inner: Callable[..., Awaitable[None]],
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         self._inner = inner
+        self._read_seconds = read_seconds
         self._senders: Believed[Sender] = Believed()
         self._bindings: Believed[Binding] = Believed()
         self._writer = Writer()
@@ -114,7 +122,9 @@ class IngestEdge:
         sender = await self._sender(request)
         binding = await self._binding(request, sender)
         limit = settings.INGEST_MAX_BODY_BYTES
-        raw = await read_body(receive, request.headers, limit=limit)
+        raw = await read_body(
+            receive, request.headers, limit=limit, seconds=self._read_seconds
+        )
         push = Push(request, sender, binding, raw, timezone.now())
         parcel, answer = await self._in_thread(lambda: prepare(push))
         if parcel is None:

@@ -15,8 +15,6 @@ from sources.ingest.refusals import RefusedError, malformed, too_large
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
-# A sender that stalls longer than this between the first and the last byte is let go.
-READ_SECONDS = 30
 ENCODINGS = ("identity", "gzip", "deflate", "zstd")
 
 
@@ -25,16 +23,16 @@ class DisconnectedError(Exception):
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[str, str], *, limit: int
+    receive: Receive, headers: Mapping[str, str], *, limit: int, seconds: float
 ) -> bytes:
     """Return the body as it was sent. Raises RefusedError, DisconnectedError."""
     refuse_announced(headers, limit=limit)
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _received(receive, limit)
     except TimeoutError:
         raise RefusedError(
-            408, "body_timeout", f"The body did not arrive within {READ_SECONDS} s."
+            408, "body_timeout", f"The body did not arrive within {seconds:g} s."
         ) from None
 
 

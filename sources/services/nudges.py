@@ -51,3 +51,9 @@ def _redis() -> Any:
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
     )
+
+
+def forget_connections() -> None:
+    """Connect anew at the next nudge: after a fork, or to another Redis."""
+    _redis.cache_clear()
+    _broker.cache_clear()
