@@ -29,6 +29,7 @@ class SourceSpec:
     config: Mapping[str, Any]
     labels: Mapping[str, str]
     priority: int
+    format: str = ""  # of its lines; empty: recognised later
 
 
 @dataclass(frozen=True, slots=True)

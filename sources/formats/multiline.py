@@ -28,9 +28,17 @@ CONTINUATION = (
 )
 
 
-def continuation_mask(lines: Any) -> Bools:
-    """Return which lines continue the one before them."""
-    found = pc.match_substring_regex(as_strings(lines), CONTINUATION)
+def continuation_mask(lines: Any, format_name: str | None = None) -> Bools:
+    """Return which lines continue the one before them.
+
+    Where the format says how an event begins, all other lines are continuations.
+    """
+    lines = as_strings(lines)
+    known = FORMATS.get(format_name or "")
+    if known is not None and known.event_start:
+        found = pc.invert(pc.match_substring_regex(lines, known.event_start))
+    else:
+        found = pc.match_substring_regex(lines, CONTINUATION)
     return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
@@ -38,8 +46,7 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     """Return the batch with continuation lines joined to the line they continue.
 
     Lines are joined by a newline, within one stream only. Time, level and fields are
-    those of the first line. A continuation with nothing before it stays a line. Where
-    the format says how an event begins, all other lines are continuations.
+    those of the first line. A continuation with nothing before it stays a line.
     """
     lines = as_strings(batch.table.column("line"))
     if not len(lines):
@@ -47,7 +54,7 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     streams = batch.table.column("stream").to_numpy()
     # Each stream's lines in a row: streams may alternate within a batch.
     order = np.argsort(streams, kind="stable")
-    heads = ~_continued(lines, format_name)[order]
+    heads = ~continuation_mask(lines, format_name)[order]
     heads[0] = True
     heads[1:] |= np.diff(streams[order]) != 0
     heads |= _too_far(heads)
@@ -63,14 +70,6 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     return replace(
         batch, table=table.set_column(place, "line", joined.take(pa.array(back)))
     )
-
-
-def _continued(lines: pa.Array, format_name: str | None) -> Bools:
-    known = FORMATS.get(format_name or "")
-    if known is None or not known.event_start:
-        return continuation_mask(lines)
-    begins = pc.match_substring_regex(lines, known.event_start)
-    return np.array(pc.invert(begins).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _too_far(heads: Bools) -> Bools:

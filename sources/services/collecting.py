@@ -228,6 +228,7 @@ def _specs() -> dict[int, SourceSpec]:
             config=row.config,
             labels=row.labels,
             priority=row.priority,
+            format=row.format,
         )
         for row in rows
         if row.config.get("host") in {None, "", platform.node()}

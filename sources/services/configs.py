@@ -120,6 +120,11 @@ def _from(config: Config) -> list[str]:
     return [] if good else ["This must be “start” or “end”."]
 
 
+def _host(config: Config) -> list[str]:
+    """Only the collector on this host works the source; empty: any collector."""
+    return [] if isinstance(config["host"], str) else ["This must be a host's name."]
+
+
 def _unknown(kind: str, checks: Mapping[str, Any]) -> str:
     known = ", ".join(checks) or "none"
     return f"There is no such setting of a {kind} source; known: {known}."
@@ -132,8 +137,9 @@ CHECKS: dict[str, dict[str, Callable[[Config], list[str]]]] = {
         "encoding": _encoding,
         "from": _from,
         "multiline": _boolean("multiline"),
+        "host": _host,
     },
-    Source.Kind.HOST: {"interval_seconds": _interval},
+    Source.Kind.HOST: {"interval_seconds": _interval, "host": _host},
     Source.Kind.PUSH: {},
 }
 REQUIRED = {"paths"}

@@ -47,8 +47,12 @@ class FileTail(Connector):
         recursive = bool(spec.config.get("recursive"))
         self._patterns = [PathPattern.of_config(p, recursive=recursive) for p in paths]
         self._inventory = Inventory(spec.id, self._patterns, allowed_roots(spec.config))
-        self._joins_lines = bool(spec.config.get("multiline"))
-        rules = Rules(encoding, settings.INGEST_MAX_LINE_BYTES, self._joins_lines)
+        rules = Rules(
+            encoding=encoding,
+            max_line_bytes=settings.INGEST_MAX_LINE_BYTES,
+            joins_lines=bool(spec.config.get("multiline")),
+            format_name=spec.format,
+        )
         self._reading = Reading(rules, self._inventory.replace)
         self._watcher = Watcher(wake)
         self._next_scan: datetime | None = None
@@ -155,8 +159,8 @@ class FileTail(Connector):
         )
         size = sum(piece.size for piece in pieces)
         batch = make_batch(self.spec, pieces)
-        if self._joins_lines:
-            batch = join_multiline(batch)
+        if self.spec.config.get("multiline"):
+            batch = join_multiline(batch, self.spec.format)
         return Harvest(batch, size, advances)
 
     def _set_due(self, now: datetime) -> None:

@@ -14,10 +14,12 @@ EVENT_AFTER = timedelta(seconds=1)
 _NEWLINE = 10
 
 
-def last_event_start(data: bytes, *, encoding: str, max_bytes: int) -> int:
+def last_event_start(
+    data: bytes, *, encoding: str, max_bytes: int, format_name: str
+) -> int:
     """Return where the last event in these whole lines begins."""
     lines = split(data, encoding=encoding, max_bytes=max_bytes)
-    heads = np.flatnonzero(~continuation_mask(lines.array))
+    heads = np.flatnonzero(~continuation_mask(lines.array, format_name))
     last = int(heads[-1]) if len(heads) else 0
     if last == 0:
         return 0

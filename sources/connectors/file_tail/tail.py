@@ -34,6 +34,7 @@ class Rules:
     encoding: str
     max_line_bytes: int
     joins_lines: bool = False  # keep the lines of one event together
+    format_name: str = ""  # says how an event begins
 
 
 def whole_events_end(data: bytes, end: int, limit: int, rules: Rules) -> int:
@@ -42,7 +43,10 @@ def whole_events_end(data: bytes, end: int, limit: int, rules: Rules) -> int:
     An event that fills a whole read is taken as far as it was read.
     """
     start = last_event_start(
-        data[:end], encoding=rules.encoding, max_bytes=rules.max_line_bytes
+        data[:end],
+        encoding=rules.encoding,
+        max_bytes=rules.max_line_bytes,
+        format_name=rules.format_name,
     )
     return end if start == 0 and len(data) >= limit else start
 

@@ -110,6 +110,7 @@ class Tailing:
             config=source.config,
             labels=source.labels,
             priority=source.priority,
+            format=source.format,
         )
         connector = FileTail(spec, lambda: None)
         connector.open(self.now)
