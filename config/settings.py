@@ -55,7 +55,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 # --- Applications --------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",
     "unfold.apps.BasicAppConfig",
     "django.contrib.postgres",
     "config.admin_app.OrganizationAdminConfig",
