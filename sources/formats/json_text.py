@@ -154,8 +154,12 @@ def _check_order(text: Text, shape: Tokens, good: Bools) -> None:
     whole &= shape.places[last] == text.ends[filled] - 1
     whole &= (shape.kinds[first] == OPEN) & (shape.kinds[last] == CLOSE)
     good[filled] &= whole
-    allowed = FOLLOWS[shape.kinds[:-1], shape.kinds[1:]]
-    allowed |= shape.rows[:-1] != shape.rows[1:]
+    before, after = shape.kinds[:-1], shape.kinds[1:]
+    across = shape.rows[:-1] != shape.rows[1:]
+    allowed = FOLLOWS[before, after] | across
+    # Nothing stands in an empty object, nor between an object's end and what follows.
+    bare = ~across & ((before == CLOSE) | ((before == OPEN) & (after == CLOSE)))
+    allowed[bare] &= _blank(text, shape.places[:-1][bare] + 1, shape.places[1:][bare])
     good[shape.rows[:-1][~allowed]] = False
 
 
@@ -168,12 +172,14 @@ def _members(
     rows = shape.rows[colons].astype(np.int64)
     # A key is one string, right behind what comes before it.
     fine = (index[colons - 1] == at - 3) & (kinds[at - 1] == QUOTE)
+    fine &= _blank(text, places[at - 3] + 1, places[at - 2])
+    fine &= _blank(text, places[at - 1] + 1, places[at])
     parents = shape.kinds[colons + 1] == OPEN
     fine &= ~parents | (until == at + 1)
     raw_starts, raw_ends = _trimmed(text, places[at] + 1, places[until])
-    strings = ~parents & (kinds[at + 1] == QUOTE)
-    fine &= ~strings | ((until == at + 3) & (text.data[raw_ends - 1] == QUOTE))
     first = text.data[raw_starts]
+    strings = ~parents & (first == QUOTE)
+    fine &= ~strings | ((until == at + 3) & (text.data[raw_ends - 1] == QUOTE))
     scalars = ~parents & (until == at + 1)
     fine &= ~scalars | (STARTS_SCALAR[first] & (raw_starts < raw_ends))
     fine &= parents | scalars | strings | (first == OPEN_ARRAY) | (first == OPEN)
@@ -192,6 +198,16 @@ def _members(
         raw_ends=raw_ends[leaf],
         escaped=(strings & text.holds(BACKSLASH, starts, ends))[leaf],
     )
+
+
+def _blank(text: Text, starts: Positions, ends: Positions) -> Bools:
+    """Return which of the spans hold nothing but white space."""
+    fine = starts >= ends
+    some = np.flatnonzero(~fine)
+    if len(some):
+        left, right = _trimmed(text, starts[some], ends[some])
+        fine[some] = left >= right
+    return fine
 
 
 def _trimmed(text: Text, starts: Positions, ends: Positions) -> tuple[Ints, Ints]:

@@ -73,6 +73,11 @@ class Layout:
         return not self.places.keys().isdisjoint("YyMDb")
 
     @cached_property
+    def complete(self) -> bool:
+        """Whether nothing but a fraction and a zone can follow."""
+        return self.dated and "s" in self.places
+
+    @cached_property
     def literals(self) -> list[tuple[int, bytes]]:
         """Places with what may stand there, the most telling first."""
         found = [

@@ -65,8 +65,8 @@ def parse(
             continue
         found, end = _by_layout(layout, matrix[rows], received_ns, tz)
         done = _ended(matrix[rows], end, lengths[rows], leading=leading)
-        if not layout.dated:
-            # Four numbers with colons are an address, not a time.
+        if not layout.complete:
+            # Another number behind a colon: an address, or a second that is none.
             done &= matrix[rows, np.minimum(end, WIDTH - 1)] != ord(":")
         times[rows] = np.where(done, found, NO_TIME)
         open_rows = np.flatnonzero(times == NO_TIME)

@@ -1,9 +1,9 @@
 """Reads the tables of lines: what a line is, and what the parser must see in it.
 
-    > a line as it is in the log
-    | its next physical line, of the same event
-    = time level             (time `-`: none; `unmatched` behind: not of the format)
-      field: value           (as JSON when it begins with a quote)
+> a line as it is in the log
+| its next physical line, of the same event
+= time level             (time `-`: none; `unmatched` behind: not of the format)
+  field: value           (as JSON when it begins with a quote)
 """
 
 from __future__ import annotations

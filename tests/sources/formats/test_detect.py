@@ -98,7 +98,9 @@ def test_only_continuation_lines_are_still_a_sample():
 
 
 def test_colours_of_a_terminal_do_not_hide_a_format():
-    line = "\x1b[2m2026-10-10T13:55:36.120345Z\x1b[0m \x1b[32m INFO\x1b[0m shop::cart: x"
+    line = (
+        "\x1b[2m2026-10-10T13:55:36.120345Z\x1b[0m \x1b[32m INFO\x1b[0m shop::cart: x"
+    )
 
     assert detect([line] * 20).format_name == "rust"
 
