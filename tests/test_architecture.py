@@ -89,9 +89,9 @@ def calls_of_async_task() -> list[tuple[str, ast.Call]]:
 
 
 @pytest.mark.parametrize(
-    ("place", "call"), calls_of_async_task(), ids=lambda v: str(v)[:60]
+    "call", [pytest.param(call, id=place) for place, call in calls_of_async_task()]
 )
-def test_tasks_take_their_arguments_by_position(place, call):
+def test_tasks_take_their_arguments_by_position(call):
     # django-q takes group, timeout, hook … out of one's own keyword arguments.
     assert {keyword.arg for keyword in call.keywords} <= {"q_options"}
 
@@ -112,8 +112,14 @@ def routed_api_views() -> list[tuple[str, type, dict[str, str]]]:
     return [row for row in found if row[0].startswith("api/v1/")]
 
 
-@pytest.mark.parametrize(("path", "view", "actions"), routed_api_views(), ids=str)
-def test_every_api_action_names_its_access(path, view, actions):
+@pytest.mark.parametrize(
+    ("view", "actions"),
+    [
+        pytest.param(view, actions, id=path)
+        for path, view, actions in routed_api_views()
+    ],
+)
+def test_every_api_action_names_its_access(view, actions):
     assert issubclass(view, ScopedAPI)
     methods = [m for m in ("get", "post", "put", "patch", "delete") if hasattr(view, m)]
     wanted = set(actions.values()) if actions else set(methods)
