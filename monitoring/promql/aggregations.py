@@ -10,16 +10,13 @@ from monitoring.promql.context import Evaluation
 from monitoring.promql.distributions import call_count_values, call_quantile
 from monitoring.promql.grouping import Groups, projection
 from monitoring.promql.ranking import call_limit_ratio, call_ranked
-from monitoring.promql.segments import neumaier
+from monitoring.promql.segments import CANCELLED, LongFloats, neumaier
 from monitoring.promql.syntax import Aggregation
 from monitoring.promql.values import Bools, Floats, Grid, Ints, Vector
 
 # Given values (series by steps, sorted by group), which of them count, and where
 # each group starts: one row per group.
 Reduction = Callable[[Floats, Bools, Ints], Floats]
-
-# Where the terms of a sum cancel this much, rounding errors show.
-_CANCELLED = 1e-4
 
 
 def aggregate(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
@@ -35,8 +32,7 @@ def aggregate(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
 
 def reduce_groups(vector: Vector, groups: Groups, reduction: Reduction) -> Vector:
     values, present = vector.values[groups.order], vector.present[groups.order]
-    with np.errstate(all="ignore"):
-        reduced = reduction(values, present, groups.starts[:-1])
+    reduced = reduction(values, present, groups.starts[:-1])
     filled, nameless = groups.any_of(vector.present), groups.any_of(vector.nameless)
     return Vector(groups.labels, reduced, filled, nameless)
 
@@ -47,13 +43,23 @@ def counts(present: Bools, starts: Ints) -> Floats:
 
 
 def sums(values: Floats, present: Bools, starts: Ints) -> Floats:
-    """Return the groups' sums, compensated where terms cancel each other."""
+    return _long_sums(values, present, starts).astype(np.float64)
+
+
+def means(values: Floats, present: Bools, starts: Ints) -> Floats:
+    mean = _long_sums(values, present, starts) / counts(present, starts)
+    return mean.astype(np.float64)
+
+
+def _long_sums(values: Floats, present: Bools, starts: Ints) -> LongFloats:
+    """Return the groups' sums, to be rounded by the caller (see segments.py)."""
     terms = values if present.all() else np.where(present, values, 0.0)
-    total = np.add.reduceat(terms, starts, axis=0)
-    magnitude = np.add.reduceat(np.abs(terms), starts, axis=0)
-    poor = (np.abs(total) < magnitude * _CANCELLED).any(axis=0)
-    if poor.any():
-        total[:, poor] = _sums_exactly(terms[:, poor], starts)
+    total: LongFloats = np.add.reduceat(terms, starts, axis=0, dtype=np.longdouble)
+    if (terms < 0).any() and (terms > 0).any():
+        magnitude = np.add.reduceat(np.abs(terms), starts, axis=0)
+        poor = (np.abs(total) < magnitude * CANCELLED).any(axis=0)
+        if poor.any():
+            total[:, poor] = _sums_exactly(terms[:, poor], starts)
     return total
 
 
@@ -69,18 +75,6 @@ def _sums_exactly(terms: Floats, starts: Ints) -> Floats:
             total[inside], lost[inside], terms[rows[inside]]
         )
     return total + lost
-
-
-def means(values: Floats, present: Bools, starts: Ints) -> Floats:
-    """Return the groups' means; a sum that overflows does not spoil them."""
-    size = counts(present, starts)
-    mean = sums(values, present, starts) / size
-    if np.isinf(mean).any():
-        # Dividing by a power of two first is exact, and keeps the sum finite.
-        scale = 2.0 ** np.ceil(np.log2(len(values)))
-        scaled = sums(values / scale, present, starts) / (size / scale)
-        mean = np.where(np.isinf(mean), scaled, mean)
-    return mean
 
 
 def variances(values: Floats, present: Bools, starts: Ints) -> Floats:

@@ -33,12 +33,10 @@ SET_OPERATORS = frozenset({"and", "or", "unless"})
 
 def calculate(op: str, left: Floats, right: Floats) -> Floats:
     """Return the outcome of any operator; a comparison's is 1 or 0."""
-    with np.errstate(all="ignore"):
-        if op in ARITHMETIC:
-            return ARITHMETIC[op](left, right)
-        return COMPARISONS[op](left, right).astype(np.float64)
+    if op in ARITHMETIC:
+        return ARITHMETIC[op](left, right)
+    return COMPARISONS[op](left, right).astype(np.float64)
 
 
 def compare(op: str, left: Floats, right: Floats) -> Bools:
-    with np.errstate(invalid="ignore"):
-        return COMPARISONS[op](left, right)
+    return COMPARISONS[op](left, right)

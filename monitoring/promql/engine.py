@@ -37,10 +37,11 @@ def instant(
     """
     tree = parse(expr)
     run = _evaluator(querier, Grid.at(time_ms), limits)
-    if type_of(tree) is ValueType.MATRIX:
-        return _matrix(run.windows(tree, run.outer), run)
-    value = run.evaluate(tree, run.outer)
-    return _result(value, run, ResultType.VECTOR)
+    with np.errstate(all="ignore"):
+        if type_of(tree) is ValueType.MATRIX:
+            return _matrix(run.windows(tree, run.outer), run)
+        value = run.evaluate(tree, run.outer)
+        return _result(value, run, ResultType.VECTOR)
 
 
 def range_query(
@@ -66,7 +67,9 @@ def range_query(
         raise ValueError("a range needs a positive step and an end after its start")
     grid = Grid(start_ms, step_ms, (end_ms - start_ms) // step_ms + 1)
     run = _evaluator(querier, grid, limits)
-    return _result(run.evaluate(tree, grid), run, ResultType.MATRIX)
+    # Division by zero and the like have their answers in IEEE 754.
+    with np.errstate(all="ignore"):
+        return _result(run.evaluate(tree, grid), run, ResultType.MATRIX)
 
 
 def _words(kind: ValueType) -> str:

@@ -25,8 +25,9 @@ def _date(seconds: Ints) -> Dates:
 
 def _start(seconds: Ints, unit: str) -> Ints:
     """Return the day since the epoch at which the month or year starts."""
-    first: Dates = _date(seconds).astype(f"M8[{unit}]").astype("M8[D]")
-    return first.astype(np.int64)
+    first = _date(seconds).astype(f"M8[{unit}]").astype("M8[D]")
+    start: Ints = first.astype(np.int64)
+    return start
 
 
 def _days_in_month(seconds: Ints) -> Ints:

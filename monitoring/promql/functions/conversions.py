@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from monitoring.promql.context import Evaluation
+from monitoring.promql.functions.elementwise import larger, smaller
 from monitoring.promql.syntax import Call, VectorSelector, bare
 from monitoring.promql.values import Grid, Scalar, Vector
 
@@ -51,12 +52,12 @@ def call_step(run: Evaluation, call: Call, grid: Grid) -> Scalar:
 
 def call_max_of(run: Evaluation, call: Call, grid: Grid) -> Scalar:
     one, other = (run.scalar(arg, grid) for arg in call.args)
-    return Scalar(np.maximum(one, other))
+    return Scalar(larger(one, other))
 
 
 def call_min_of(run: Evaluation, call: Call, grid: Grid) -> Scalar:
     one, other = (run.scalar(arg, grid) for arg in call.args)
-    return Scalar(np.minimum(one, other))
+    return Scalar(smaller(one, other))
 
 
 def call_timestamp(run: Evaluation, call: Call, grid: Grid) -> Vector:

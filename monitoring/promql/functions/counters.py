@@ -106,8 +106,7 @@ def _count_between(block: Block, marks: Bools) -> Floats:
 
 def irate(block: Block) -> Outcome:
     last, previous, seconds, present = _newest_two(block)
-    with np.errstate(invalid="ignore"):
-        grown = np.where(last < previous, last, last - previous)
+    grown = np.where(last < previous, last, last - previous)
     return grown / seconds, present
 
 

@@ -26,6 +26,17 @@ def _sign(values: Floats) -> Floats:
     return np.where(values == 0, values, np.sign(values))
 
 
+def larger(one: Floats, other: Floats) -> Floats:
+    # Nothing is larger than infinity, not even NaN.
+    endless = np.isposinf(one) | np.isposinf(other)
+    return np.where(endless, np.inf, np.maximum(one, other))
+
+
+def smaller(one: Floats, other: Floats) -> Floats:
+    endless = np.isneginf(one) | np.isneginf(other)
+    return np.where(endless, -np.inf, np.minimum(one, other))
+
+
 MAPPINGS: dict[str, Mapping] = {
     "abs": np.abs,
     "acos": np.arccos,
@@ -35,8 +46,8 @@ MAPPINGS: dict[str, Mapping] = {
     "atan": np.arctan,
     "atanh": np.arctanh,
     "ceil": np.ceil,
-    "clamp_max": np.minimum,
-    "clamp_min": np.maximum,
+    "clamp_max": smaller,
+    "clamp_min": larger,
     "cos": np.cos,
     "cosh": np.cosh,
     "deg": np.rad2deg,
@@ -59,13 +70,12 @@ MAPPINGS: dict[str, Mapping] = {
 def call_mapping(run: Evaluation, call: Call, grid: Grid) -> Vector:
     vector = run.vector(call.args[0], grid)
     params = [run.scalar(arg, grid) for arg in call.args[1:]]
-    with np.errstate(all="ignore"):
-        return vector.with_values(MAPPINGS[call.name](vector.values, *params))
+    return vector.with_values(MAPPINGS[call.name](vector.values, *params))
 
 
 def call_clamp(run: Evaluation, call: Call, grid: Grid) -> Vector:
     vector = run.vector(call.args[0], grid)
     low, high = (run.scalar(arg, grid) for arg in call.args[1:])
-    clamped = np.maximum(low, np.minimum(high, vector.values))
+    clamped = larger(low, smaller(high, vector.values))
     # Nothing lies between a minimum and a smaller maximum.
     return vector.with_values(clamped).where(~(high < low))

@@ -149,10 +149,9 @@ def _by_buckets(
     steps = np.tile(np.arange(vector.steps), len(counts) // max(1, vector.steps))
     values, forced = np.full(len(counts), np.nan), np.zeros(len(counts), np.bool_)
     for pattern, rows in _patterns(present):
-        with np.errstate(all="ignore"):
-            values[rows], forced[rows] = measure(
-                bounds[pattern], counts[rows][:, pattern], steps[rows]
-            )
+        values[rows], forced[rows] = measure(
+            bounds[pattern], counts[rows][:, pattern], steps[rows]
+        )
     return values, forced
 
 

@@ -28,32 +28,14 @@ def first_over_time(block: Block) -> Outcome:
 
 
 def sum_over_time(block: Block) -> Outcome:
-    return sum_segments(block.values, block.low, block.high), block.filled
+    total = sum_segments(block.values, block.low, block.high)
+    return total.astype(np.float64), block.filled
 
 
 def avg_over_time(block: Block) -> Outcome:
-    return averages(block), block.filled
-
-
-def averages(block: Block) -> Floats:
-    """Return the windows' means; a sum that overflows does not spoil them."""
     total = sum_segments(block.values, block.low, block.high)
     mean = total / np.maximum(block.count, 1)
-    huge = np.isinf(total) & block.filled
-    if huge.any():
-        size = block.count[huge].astype(np.float64)
-        scaled = _scaled_sum(block, huge, size)
-        mean[huge] = scaled
-    return mean
-
-
-def _scaled_sum(block: Block, chosen: Bools, size: Floats) -> Floats:
-    # Dividing each term by a power of two first is exact, unlike by the count.
-    scale = 2.0 ** np.ceil(np.log2(size.max()))
-    array = block.values / scale
-    total = sum_segments(array, block.low[chosen], block.high[chosen])
-    mean: Floats = total / (size / scale)
-    return mean
+    return mean.astype(np.float64), block.filled
 
 
 def min_over_time(block: Block) -> Outcome:

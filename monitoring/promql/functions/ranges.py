@@ -95,8 +95,7 @@ def over_windows(
     present = np.zeros(shape, np.bool_)
     for rows, block in windows.blocks():
         run.budget.check()
-        with np.errstate(all="ignore"):
-            values[rows], present[rows] = function(block, *params)
+        values[rows], present[rows] = function(block, *params)
     return values, present
 
 
