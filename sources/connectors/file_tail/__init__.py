@@ -26,7 +26,7 @@ from sources.connectors.file_tail.splitting import (
     UnsupportedEncodingError,
     check_encoding,
 )
-from sources.connectors.file_tail.tail import Piece, Rules, Tail
+from sources.connectors.file_tail.tail import Piece, Rules
 from sources.connectors.file_tail.watching import Watcher
 from sources.formats.multiline import join_multiline
 from sources.models import Cursor
@@ -34,6 +34,8 @@ from sources.models import Cursor
 SCAN_EVERY = timedelta(seconds=5)
 # Without events the regular look is all there is.
 SCAN_EVERY_WHEN_BLIND = timedelta(seconds=1)
+SHORTEST_BETWEEN_SCANS = timedelta(milliseconds=200)
+LOOK_AT_HELD_EVERY = timedelta(milliseconds=500)
 _PROBLEMS_TOLD = 3
 
 
@@ -57,6 +59,7 @@ class FileTail(Connector):
         self._watcher = Watcher(wake)
         self._next_scan: datetime | None = None
         self._has_scanned = False
+        self._skip_present: bool | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -64,7 +67,7 @@ class FileTail(Connector):
 
     @override
     def open(self, now: datetime) -> None:
-        self.due_at = now
+        self.due_at = self._last_scan = self._next_look_at_held = now
         self._watcher.watch((p.base, p.is_deep) for p in self._patterns)
 
     @override
@@ -96,12 +99,21 @@ class FileTail(Connector):
         """Learn which files may have something new."""
         self._reload_contested()
         touched, directories_changed = self._watcher.take()
-        if self._next_scan is None or now >= self._next_scan or directories_changed:
+        if directories_changed:
+            self._scan_soon(now)
+        if self._next_scan is None or now >= self._next_scan:
             self._scan(now)
         elif touched:
             self._reading.add(self._inventory.look_at(sorted(touched), now))
-        self._look_at_rotated(now)
-        self._reading.add(self._whose_event_is_over(now))
+        if now >= self._next_look_at_held:
+            self._look_at_held(now)
+            self._next_look_at_held = now + LOOK_AT_HELD_EVERY
+
+    def _scan_soon(self, now: datetime) -> None:
+        """Look everywhere, but not once for every directory of many new ones."""
+        if self._next_scan is not None:
+            soon = self._last_scan + SHORTEST_BETWEEN_SCANS
+            self._next_scan = max(now, min(self._next_scan, soon))
 
     def _scan(self, now: datetime) -> None:
         self._watcher.watch((p.base, p.is_deep) for p in self._patterns)
@@ -113,28 +125,41 @@ class FileTail(Connector):
             self._reading.add(self._inventory.recover(now))
             self._inventory.forget_old(now)
             self._has_scanned = True
-        blind = self._watcher.is_blind
-        self._next_scan = now + (SCAN_EVERY_WHEN_BLIND if blind else SCAN_EVERY)
+        self._last_scan = now
+        self._next_scan = now + (
+            SCAN_EVERY_WHEN_BLIND if self._is_blind else SCAN_EVERY
+        )
 
     def _skips_present(self) -> bool:
         """Whether only what comes after the source's first look is wanted."""
-        if self.spec.config.get("from") != "end":
-            return False
-        return not Cursor.objects.filter(source_id=self.spec.id).exists()
+        if self._skip_present is None:
+            wanted = self.spec.config.get("from") == "end"
+            seen = Cursor.objects.filter(source_id=self.spec.id)
+            self._skip_present = wanted and not seen.exists()
+        return self._skip_present
 
-    def _look_at_rotated(self, now: datetime) -> None:
-        """Take last lines without a newline, and let files go that stay quiet."""
-        for tail in self._inventory.rotated():
+    @property
+    def _is_blind(self) -> bool:
+        """Whether files change of which the kernel will not tell us."""
+        return self._watcher.is_blind or any(
+            not self._watcher.covers(tail.real_path) for tail in self._inventory
+        )
+
+    def _look_at_held(self, now: datetime) -> None:
+        """Take what waited long enough, and let files go that stay quiet."""
+        for tail in list(self._inventory):
+            if not tail.is_rotated and not tail.holds_event:
+                continue
             quiet = now - (tail.changed_at or now)
-            if not tail.is_finished and quiet >= HELD_LINE_AFTER:
+            if tail.holds_event and quiet >= EVENT_AFTER:
+                self._reading.add([tail])
+            elif not tail.is_rotated:
+                continue
+            elif not tail.is_finished and quiet >= HELD_LINE_AFTER:
                 self._reading.add([tail])
             elif tail.is_finished and quiet >= LINGER and tail.path is None:
                 self._inventory.release(tail, now)
-        self._reading.keep_only(self._inventory)
-
-    def _whose_event_is_over(self, now: datetime) -> list[Tail]:
-        held = [tail for tail in self._inventory if tail.holds_event]
-        return [t for t in held if now - (t.changed_at or now) >= EVENT_AFTER]
+                self._reading.forget(tail)
 
     def _reload_contested(self) -> None:
         """Continue where another collector stands, which has moved our cursors."""
@@ -146,6 +171,7 @@ class FileTail(Connector):
             row = rows.get(tail.cursor.pk)
             if row is None:
                 self._inventory.drop(tail)
+                self._reading.forget(tail)
                 self._next_scan = None
             else:
                 tail.reload(row)
@@ -164,15 +190,8 @@ class FileTail(Connector):
         return Harvest(batch, size, advances)
 
     def _set_due(self, now: datetime) -> None:
-        self.due_at = (
-            now if self._reading else min(self._next_scan or now, now + self._patience)
-        )
-
-    @property
-    def _patience(self) -> timedelta:
-        """Return how long what is held may wait to be looked at."""
-        held = any(tail.holds_event or tail.is_rotated for tail in self._inventory)
-        return SCAN_EVERY_WHEN_BLIND if held else SCAN_EVERY
+        later = min(self._next_scan or now, self._next_look_at_held)
+        self.due_at = now if self._reading else later
 
     def _tell_problems(self) -> None:
         problems = [*self._inventory.problems.values(), *self._reading.problems]

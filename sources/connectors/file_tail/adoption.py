@@ -55,7 +55,13 @@ class Adoption:
         fd = os.dup(tail.fd) if tail.fd is not None else -1
         status = os.fstat(fd)
         opened = OpenedFile(
-            tail.path or tail.origin, fd, *tail.key, status.st_size, status.st_mtime_ns
+            path=tail.path or tail.origin,
+            real_path=tail.real_path,
+            fd=fd,
+            device=tail.key[0],
+            inode=tail.key[1],
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
         )
         try:
             file = _inspect(opened, shown_path=tail.origin)
@@ -65,7 +71,7 @@ class Adoption:
             os.close(fd)
             raise
         new = _tail(file, cursor)
-        new.path = tail.path
+        new.move(tail.path)
         tail.close()
         return new
 
@@ -97,7 +103,7 @@ class Adoption:
             os.close(opened.fd)
             return None
         tail = _tail(file, row)
-        tail.path = None
+        tail.move(None)
         return tail
 
     def _open(
@@ -164,7 +170,9 @@ def _inspect(opened: OpenedFile, *, shown_path: str | None = None) -> FoundFile:
 
 def _tail(file: FoundFile, cursor: Cursor) -> Tail:
     kind = GzipTail if file.is_gzip else Tail
-    return kind(file.opened.fd, file.key, file.opened.path, cursor)
+    tail = kind(file.opened.fd, file.key, file.opened.path, cursor)
+    tail.real_path = file.opened.real_path
+    return tail
 
 
 def _last_line_end(opened: OpenedFile) -> int:

@@ -40,10 +40,6 @@ class Inventory:
     def __len__(self) -> int:
         return len(self._tails)
 
-    def rotated(self) -> list[Tail]:
-        """Return the tails of files that are no longer where they were written."""
-        return [tail for tail in self if tail.is_rotated]
-
     def find(self, cursor: Cursor) -> Tail | None:
         return next((t for t in self if t.cursor.pk == cursor.pk), None)
 
@@ -135,14 +131,14 @@ class Inventory:
         if status is not None and (status.st_dev, status.st_ino) == tail.key:
             return
         del self._by_path[path]
-        tail.path = None
+        tail.move(None)
         tail.touch(now)
         news[tail] = None
 
     def _place(self, tail: Tail, path: str) -> bool:
         """Remember where a file is; whether this is the name it is read under."""
         if tail.path is None:
-            tail.path = path
+            tail.move(path)
             self._by_path[path] = tail
         return tail.path == path
 

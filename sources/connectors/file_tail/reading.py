@@ -46,11 +46,10 @@ class Reading:
     def add(self, tails: Iterable[Tail]) -> None:
         self._ready.update(dict.fromkeys(tails))
 
-    def keep_only(self, tails: Iterable[Tail]) -> None:
-        """Forget the tails that the inventory has let go."""
-        kept = set(tails)
-        self._ready = {tail: None for tail in self._ready if tail in kept}
-        self._problems = {t: p for t, p in self._problems.items() if t in kept}
+    def forget(self, tail: Tail) -> None:
+        """Leave out a tail that was let go."""
+        self._ready.pop(tail, None)
+        self._problems.pop(tail, None)
 
     @property
     def problems(self) -> list[str]:
@@ -111,6 +110,7 @@ class Reading:
                 return None
         except FileChangedError:
             self._ready[self._begin_anew(tail, now)] = None
+            self.forget(tail)
             return None
         except (BinaryFileError, DamagedFileError, IncompleteFileError, OSError) as e:
             self._tell(tail, e, now)

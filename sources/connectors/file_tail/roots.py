@@ -24,6 +24,7 @@ class OpenedFile:
     """A regular file under the allowed roots, open for reading."""
 
     path: str
+    real_path: str
     fd: int
     device: int
     inode: int
@@ -79,7 +80,13 @@ def _open(path: str, roots: tuple[str, ...]) -> OpenedFile:
         os.close(fd)
         raise
     return OpenedFile(
-        path, fd, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        path=path,
+        real_path=real_path,
+        fd=fd,
+        device=status.st_dev,
+        inode=status.st_ino,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
     )
 
 

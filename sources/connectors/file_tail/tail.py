@@ -75,10 +75,11 @@ class Tail:
     ) -> None:
         self.fd: int | None = fd
         self.key = key
-        self.path: str | None = path  # where it is now; None: no longer to be found
         self.cursor = cursor
         self.offset = cursor.offset
         self.origin = cursor.path  # what it was called when its lines were written
+        self.move(path)
+        self.real_path = ""  # of its links resolved
         self.seen: tuple[int, int] | None = None  # size and mtime when last read
         self.changed_at: datetime | None = None  # when it was last found changed
         self.is_finished = False  # read to its very end after it was rotated
@@ -90,10 +91,11 @@ class Tail:
     def __repr__(self) -> str:
         return f"<Tail {self.path or self.origin}@{self.offset}>"
 
-    @property
-    def is_rotated(self) -> bool:
-        """Whether others write where this file was: what is in it is all it will have."""
-        return self.path is None or shown(self.path) != self.origin
+    def move(self, path: str | None) -> None:
+        """Note where the file is now; None: no longer to be found."""
+        self.path = path
+        # Others write where this file was: what is in it is all it will have.
+        self.is_rotated = path is None or shown(path) != self.origin
 
     def touch(self, now: datetime) -> None:
         """Note that the file has changed, or was moved."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterable
 from threading import Lock
 
@@ -47,19 +48,38 @@ class Watcher(FileSystemEventHandler):
         self._touched: set[str] = set()
         self._directories_changed = False
         self._observer: BaseObserver | None = None
-        self._watches: dict[str, tuple[ObservedWatch, bool]] = {}
+        self._watches: dict[str, ObservedWatch] = {}
+        self._watched_as: dict[str, tuple[bool, int]] = {}
+        self._covered: list[tuple[str, bool]] = []
         self._refused: set[str] = set()
 
     def watch(self, directories: Iterable[tuple[str, bool]]) -> None:
-        """Watch these directories, each alone or with all below it."""
-        wanted = dict(sorted(directories))
-        for path in [
-            p for p, (_, deep) in self._watches.items() if wanted.get(p) != deep
-        ]:
-            self._unschedule(path)
-        for path, deep in wanted.items():
-            if path not in self._watches and os.path.isdir(path):  # noqa: PTH112 - paths are strings here
-                self._schedule(path, deep=deep)
+        """Watch these directories, each alone or with all below it.
+
+        One that was made anew since is watched anew: the kernel follows the old one.
+        """
+        wanted = {
+            path: (deep, inode)
+            for path, deep in sorted(directories)
+            if (inode := _directory_inode(path)) is not None
+        }
+        for path in list(self._watches):
+            if wanted.get(path) != self._watched_as[path]:
+                self._unschedule(path)
+        for path, (deep, inode) in wanted.items():
+            if path not in self._watches and self._schedule(path, deep=deep):
+                self._watched_as[path] = (deep, inode)
+        self._covered = [
+            (os.path.realpath(p), self._watched_as[p][0]) for p in self._watches
+        ]
+
+    def covers(self, real_path: str) -> bool:
+        """Whether changes of that file are told; links lead to others."""
+        directory = os.path.dirname(real_path)  # noqa: PTH120 - paths are strings here
+        return any(
+            directory == base or (deep and directory.startswith(base.rstrip("/") + "/"))
+            for base, deep in self._covered
+        )
 
     def take(self) -> tuple[set[str], bool]:
         """Return the touched paths, and whether directories came or moved."""
@@ -94,7 +114,7 @@ class Watcher(FileSystemEventHandler):
                 self._touched |= paths
         self._wake()
 
-    def _schedule(self, path: str, *, deep: bool) -> None:
+    def _schedule(self, path: str, *, deep: bool) -> bool:
         if self._observer is None:
             self._observer = Observer()
             self._observer.daemon = True
@@ -108,11 +128,20 @@ class Watcher(FileSystemEventHandler):
             if path not in self._refused:
                 logger.warning("Cannot watch %s, looking regularly: %s", path, error)
             self._refused.add(path)
-            return
+            return False
         self._refused.discard(path)
-        self._watches[path] = (watch, deep)
+        self._watches[path] = watch
+        return True
 
     def _unschedule(self, path: str) -> None:
-        watch, _ = self._watches.pop(path)
+        watch = self._watches.pop(path)
         if self._observer is not None:
             self._observer.unschedule(watch)
+
+
+def _directory_inode(path: str) -> int | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - one number is wanted
+    except OSError:
+        return None
+    return status.st_ino if stat.S_ISDIR(status.st_mode) else None

@@ -462,3 +462,16 @@ def test_an_event_that_waits_survives_a_restart(tailing):
     tail.collect_at_once()
 
     assert tail.stored() == ["INFO before", f"ERROR failed\n{TRACE}".rstrip()]
+
+
+def test_a_file_behind_a_link_is_looked_at_more_often(tailing):
+    tail = tailing()
+    (tail.directory / "elsewhere").mkdir()
+    path = tail.write("elsewhere/real", "one\n")
+    (tail.directory / "app.log").symlink_to(path)
+    tail.collect_at_once()
+
+    tail.write("elsewhere/real", "two\n")
+    tail.pass_time(1)
+
+    assert tail.collect_at_once() == ["two"]
