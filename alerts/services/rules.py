@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -20,7 +21,11 @@ from alerts.models import (
 from alerts.models.rule import RuleQuerySet
 from alerts.services import notifications, windows
 from alerts.services.access import require_maintainer
-from alerts.services.presentation import publish_after_commit, rule_json
+from alerts.services.presentation import (
+    differences,
+    publish_after_commit,
+    rule_json,
+)
 from alerts.services.rule_drafts import InvalidRuleError, RuleDraft, check_draft
 
 # A change of these makes open alerts speak of something that is no longer watched.
@@ -82,7 +87,8 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     elif not rule.enabled:
         _end_alerts(scope, rule, "the rule was switched off", now=now)
     rule = _fresh(scope, rule)
-    audit.record(scope, "rule.update", rule, before=before, after=_audited(rule))
+    old, new = differences(before, _audited(rule))
+    audit.record(scope, "rule.update", rule, before=old, after=new)
     return rule
 
 
@@ -97,9 +103,10 @@ def delete_rule(scope: Scope, rule: Rule, *, now: datetime) -> None:
 
 
 def _author(scope: Scope) -> User | None:
-    if scope.actor.kind is not ActorKind.USER:
+    actor = scope.actor
+    if actor.kind is not ActorKind.USER or actor.id is None:
         return None
-    return User.objects.filter(pk=scope.actor.id).first()
+    return User.objects.filter(pk=actor.id).first()
 
 
 def _check_name_is_free(scope: Scope, name: str, rule_id: int | None) -> None:
@@ -126,8 +133,9 @@ def _condition_of(rule: Rule) -> tuple[object, ...]:
     return tuple(getattr(rule, name) for name in _CONDITION)
 
 
-def _audited(rule: Rule) -> dict[str, object]:
-    return {k: v for k, v in rule_json(rule).items() if k != "state"}
+def _audited(rule: Rule) -> dict[str, Any]:
+    unsaid = {"state", "updated_at"}
+    return {k: v for k, v in rule_json(rule).items() if k not in unsaid}
 
 
 def _write_levels(rule: Rule, draft: RuleDraft) -> None:
