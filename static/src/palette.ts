@@ -146,6 +146,9 @@ class Palette {
     } else if (event.key === "Enter") {
       const choice = this.choices[this.chosen];
       if (choice) location.assign(choice.url);
+    } else if (event.key === "Escape") {
+      // A search field would take the first Escape to empty itself.
+      this.dialog.close();
     } else return;
     event.preventDefault();
   }
