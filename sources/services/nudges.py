@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from threading import Event
 from typing import Any
 
 import redis
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _KEY = "vedette:ingest:nudge"
 _COALESCE_MS = 500
+# Set while Redis is away.
+_away = Event()
 
 
 def nudge() -> None:
@@ -28,16 +31,25 @@ def nudge() -> None:
         if _redis().set(_KEY, b"1", nx=True, px=_COALESCE_MS):
             options = {"cluster": "ingest", "broker": _broker()}
             async_task("sources.tasks.drain_inbox", q_options=options)
+        _away.clear()
     except redis.RedisError as error:
-        logger.warning("The ingest workers were not woken: %s", error)
+        _tell("The ingest workers were not woken: %s", error)
 
 
 def answer_nudges() -> None:
     """Say that a drain is about to look: deposits from now on ask for another one."""
     try:
         _redis().delete(_KEY)
+        _away.clear()
     except redis.RedisError as error:
-        logger.warning("The nudge was not taken away: %s", error)
+        _tell("The nudge was not taken away: %s", error)
+
+
+def _tell(message: str, error: redis.RedisError) -> None:
+    """Warn once an outage: a warning a deposit would be a line to collect, and so on."""
+    if not _away.is_set():
+        _away.set()
+        logger.warning(message, error)
 
 
 @cache
