@@ -155,6 +155,7 @@ def _arrival(push: Push, decoded: AnyDecoded) -> Arrival:
         count=decoded.batch.count,
         size=decoded.size,
         received_at=push.received_at,
+        rejected=len(decoded.rejected),
     )
 
 

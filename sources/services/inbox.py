@@ -9,11 +9,13 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from sources.models import BatchKind, Cursor, InboxBatch, IngestReceipt
 from sources.services.backlog import BacklogFullError, backlog
 from sources.services.nudges import nudge
+from sources.services.state import update_state
 
 __all__ = [
     "Arrival",
@@ -37,7 +39,10 @@ class DuplicateReceiptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One encoded batch on its way in; `size` is its raw telemetry in bytes."""
+    """One encoded batch on its way in; `size` is its raw telemetry in bytes.
+
+    `rejected` records came with it and were refused: the source counts them.
+    """
 
     organization_id: int
     source_id: int | None
@@ -48,6 +53,7 @@ class Arrival:
     count: int
     size: int
     received_at: datetime
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ def deposit(
         _keep_receipts(receipts)
         _advance_cursors(advances)
         InboxBatch.objects.bulk_create([_row(arrival) for arrival in arrivals])
+        _count_rejected(arrivals)
         if arrivals:
             transaction.on_commit(nudge)
     backlog.add(counts)
@@ -102,6 +109,16 @@ def _counts(arrivals: Sequence[Arrival]) -> dict[int, int]:
         counts.setdefault(arrival.organization_id, 0)
         counts[arrival.organization_id] += arrival.count
     return counts
+
+
+def _count_rejected(arrivals: Sequence[Arrival]) -> None:
+    sums: dict[int, int] = {}
+    for arrival in arrivals:
+        if arrival.source_id is not None and arrival.rejected:
+            sums.setdefault(arrival.source_id, 0)
+            sums[arrival.source_id] += arrival.rejected
+    for source_id, count in sorted(sums.items()):
+        update_state(source_id, {"rejected_total": F("rejected_total") + count})
 
 
 def _row(arrival: Arrival) -> InboxBatch:

@@ -165,3 +165,12 @@ def test_keys_of_two_organizations_do_not_meet(client, cast):
         client.post(LOGS, LINE, Idempotency_Key="k1")
 
     assert InboxBatch.objects.count() == 2
+
+
+def test_a_source_counts_what_was_refused(sender, cast):
+    source = SourceFactory(organization=cast.acme, name="shop")
+
+    sender.post(f"{LOGS}?source=shop", b'{"line":"a"}\n7\n8')
+
+    source.state.refresh_from_db()
+    assert source.state.rejected_total == 2
