@@ -53,7 +53,8 @@ class Servers:
         while silent := self._silent():
             if time.monotonic() > deadline:
                 raise ServiceError(self._complaint(silent))
-            time.sleep(0.02)
+            # PostgreSQL logs each question that comes too early.
+            time.sleep(0.05)
             self.revive()
 
     def revive(self) -> None:

@@ -119,9 +119,8 @@ def test_a_crashed_server_is_back_within_two_seconds(platform, name):
 @pytest.mark.parametrize("name", ["sentinel", "worker", "monitor", "pusher"])
 def test_any_killed_process_of_the_workers_is_replaced(platform, name):
     """An idle worker holds the lock of its queue: whoever follows needs another."""
-    sentinel = platform.find("qcluster", queue="default").children()[0]
-    family = [sentinel, *sorted(sentinel.children(), key=lambda child: child.pid)]
-    victim = family[["sentinel", "worker", "monitor", "pusher"].index(name)]
+    wait_until(lambda: len(workers(platform)) == 4, platform.processes)
+    victim = workers(platform)[["sentinel", "worker", "monitor", "pusher"].index(name)]
     before = platform.newest_heartbeat("worker-default")
 
     victim.kill()
@@ -129,6 +128,12 @@ def test_any_killed_process_of_the_workers_is_replaced(platform, name):
     wait_until(
         lambda: platform.newest_heartbeat("worker-default") > before, platform.processes
     )
+
+
+def workers(platform) -> list[psutil.Process]:
+    """Return the processes of the default queue, below the one that `up` started."""
+    cluster = platform.find("qcluster", queue="default")
+    return sorted(cluster.children(recursive=True), key=lambda process: process.pid)
 
 
 def _runs(platform, words, queue):
