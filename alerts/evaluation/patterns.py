@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 
 MAX_PATTERN_LENGTH = 2000
 
-# Reported matches that cost about as much as one RE2 pass over the batch.
+# So many reports, or two a line, are taken before asking which expressions are to blame.
 _FREE_REPORTS = 10_000
-# Of the expressions in a batch with too many reports, these count as frequent.
-_FREQUENT_SHARE = 10
+_FREE_REPORTS_A_LINE = 2
+# Above this many reports a line, one RE2 pass over all lines is the cheaper way.
+_FREQUENT = 0.5
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 # Escapes that cannot match a newline; anything else is looked at again.
@@ -113,11 +114,13 @@ class PatternSet:
 
     def _scan(self, lines: pa.LargeStringArray) -> tuple[Indices, Indices]:
         text, starts = _join(lines)
-        while True:
-            patterns, ends, complete = self._reports(text, budget=len(lines))
-            if complete:
-                break
-            self._set_frequent_aside(patterns)
+        limit = max(_FREE_REPORTS, _FREE_REPORTS_A_LINE * len(lines))
+        patterns, ends, complete = self._reports(text, limit=limit)
+        while not complete:
+            scanned = int(np.searchsorted(starts, ends.max()))
+            if not self._set_frequent_aside(patterns, scanned):
+                limit *= len(self)
+            patterns, ends, complete = self._reports(text, limit=limit)
         # A match ends behind its last byte, so its line is the last to start before.
         found = np.searchsorted(starts, ends, side="left") - 1
         # An end where a line starts: an empty match there, or one of a newline.
@@ -128,13 +131,10 @@ class PatternSet:
         codes = np.unique(patterns[found >= 0] * len(lines) + found[found >= 0])
         return self._confirmed(codes, set(doubtful.tolist()), lines)
 
-    def _reports(
-        self, text: pa.Buffer, *, budget: int
-    ) -> tuple[Indices, Indices, bool]:
+    def _reports(self, text: pa.Buffer, *, limit: int) -> tuple[Indices, Indices, bool]:
         """Return ids and ends of the matches, and whether these are all."""
         ids: list[int] = []
         ends: list[int] = []
-        limit = max(_FREE_REPORTS, budget)
         add_id, add_end = ids.append, ends.append
 
         def report(
@@ -158,11 +158,13 @@ class PatternSet:
             self._database = _compile([self._patterns[i] for i in ids], ids)
         return self._database
 
-    def _set_frequent_aside(self, patterns: Indices) -> None:
+    def _set_frequent_aside(self, patterns: Indices, lines: int) -> bool:
+        """Leave to RE2 what is reported on many of these lines; False: it is nothing."""
         counts = np.bincount(patterns, minlength=len(self))
-        frequent = np.flatnonzero(counts * _FREQUENT_SHARE >= counts.max())
-        self._frequent.update(frequent.tolist())
-        self._database = None
+        frequent = np.flatnonzero(counts > _FREQUENT * lines).tolist()
+        self._frequent.update(frequent)
+        self._database = self._database if not frequent else None
+        return bool(frequent)
 
     def _confirmed(
         self, codes: Indices, doubtful: set[int], lines: pa.LargeStringArray

@@ -211,10 +211,10 @@ def test_an_alert_and_its_notification_come_and_go_with_the_transaction(cast, se
     make_rule(cast.acme, pattern_draft())
     channel = make_channel(cast.acme)
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         detect(cast.system(), batch(*["ERROR"] * 5), team_id=None, now=NOW)
         assert Notification.unscoped.get().channel == channel
-        _ = 1 / 0
+        transaction.set_rollback(True)
 
     assert not Alert.unscoped.exists()
     assert not PatternCount.objects.exists()

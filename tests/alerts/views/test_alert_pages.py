@@ -171,19 +171,23 @@ def test_what_cannot_be_done_is_said(as_alice, cast):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "field", "value"),
+    ("name", "data", "outcome"),
     [
-        ("alert-assign", {"assignee": "bob@example.org"}, "assignee__name", "Bob"),
-        ("alert-resolve", {"note": "Done."}, "resolution", "Done."),
-        ("alert-comment", {"note": "Hm."}, "transitions__note", "Hm."),
+        (
+            "alert-assign",
+            {"assignee": "bob@example.org"},
+            {"assignee__email": "bob@example.org"},
+        ),
+        ("alert-resolve", {"note": "Done."}, {"resolution": "Done."}),
+        ("alert-comment", {"note": "Hm."}, {"transitions__note": "Hm."}),
     ],
 )
-def test_each_act_has_its_form(as_alice, cast, name, data, field, value):
+def test_each_act_has_its_form(as_alice, cast, name, data, outcome):
     alert, _ = make_alert(cast.acme), cast.bob
 
     as_alice.post(page(name, alert.pk), data)
 
-    assert Alert.unscoped.values_list(field, flat=True).get(pk=alert.pk) == value
+    assert Alert.unscoped.filter(pk=alert.pk, **outcome).exists()
 
 
 def test_several_alerts_are_acted_on_at_once(as_alice, cast):
