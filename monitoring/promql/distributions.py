@@ -49,15 +49,15 @@ def call_count_values(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
     if not label:
         raise EvaluationError(f'invalid label name "{label}"')
     vector = run.vector(node.expr, grid)
-    rows, steps = np.nonzero(vector.present)
-    labels, rows = _labels_of_values(
-        node, label, vector, vector.values[rows, steps], rows
-    )
+    sources, steps = np.nonzero(vector.present)
+    values = vector.values[sources, steps]
+    labels, rows = _labels_of_values(node, label, vector, values, sources)
     run.budget.admit_points(len(labels), grid.count)
     shape = (len(labels), grid.count)
     counts = np.bincount(rows * grid.count + steps, minlength=shape[0] * shape[1])
     counted = counts.reshape(shape).astype(np.float64)
-    return Vector.named(labels, counted, counted > 0)
+    unnamed = np.bincount(rows, vector.nameless[sources], minlength=len(labels))
+    return Vector(labels, counted, counted > 0, unnamed > 0)
 
 
 def _labels_of_values(

@@ -252,7 +252,4 @@ def _refuse_ambiguity(matching: Matching, pairs: Pairs, present: Bools) -> None:
 
 def format_labels(labels: Labels) -> str:
     """Return a label set as Prometheus writes it in its messages."""
-    named = dict(labels)
-    name = named.pop(METRIC_NAME, "")
-    pairs = ", ".join(f'{key}="{value}"' for key, value in named.items())
-    return f"{name}{{{pairs}}}" if pairs or not name else name
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"

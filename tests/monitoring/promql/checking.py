@@ -58,7 +58,7 @@ def _check_failure(case: Case, failures: list[Expectation]) -> None:
 def _agrees(expectation: Expectation, text: str) -> bool:
     if expectation.how == "regex":
         return re.search(expectation.text, text) is not None
-    return expectation.text in {"", text}
+    return expectation.text in {"", text.strip()}
 
 
 def _check_notes(kind: str, case: Case, notes: list[str]) -> None:
