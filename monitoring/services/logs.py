@@ -145,17 +145,18 @@ def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
 def _records(scope: Scope, found: Sequence[FoundLine]) -> list[LogRecord]:
     streams = {line.position.stream_id for line in found}
     labels = selection.stream_labels(scope, sorted(streams))
-    return [
-        LogRecord(
-            timestamp_ns=line.position.ts_ns,
-            line=line.line,
-            level=Level(line.level),
-            labels=labels[line.position.stream_id],
-            fields=line.fields,
-            source=labels[line.position.stream_id].get("source", ""),
-        )
-        for line in found
-    ]
+    return [_record(line, labels.get(line.position.stream_id, {})) for line in found]
+
+
+def _record(line: FoundLine, labels: dict[str, str]) -> LogRecord:
+    return LogRecord(
+        timestamp_ns=line.position.ts_ns,
+        line=line.line,
+        level=Level(line.level),
+        labels=labels,
+        fields=line.fields,
+        source=labels.get("source", ""),
+    )
 
 
 def _encode_cursor(position: Position) -> str:

@@ -26,7 +26,7 @@ def matching_streams(scope: Scope, matchers: Sequence[Matcher]) -> list[int] | N
     if not _left_to_check(matchers):
         return list(rows.values_list("id", flat=True))
     pairs = rows.values_list("id", "labels")
-    return [pk for pk, labels in pairs.iterator() if matches_all(matchers, labels)]
+    return [pk for pk, labels in pairs if matches_all(matchers, labels)]
 
 
 def stream_labels(scope: Scope, ids: Iterable[int]) -> dict[int, dict[str, str]]:
@@ -42,18 +42,19 @@ def matching_series(
 
     Raises TooMuchDataError for more than MAX_SERIES.
     """
-    metrics = _matching_metrics(scope, [m for m in matchers if m.name == METRIC_NAME])
+    of_name = [m for m in matchers if m.name == METRIC_NAME]
     others = [m for m in matchers if m.name != METRIC_NAME]
+    metrics = _matching_metrics(scope, of_name)
     rows = Series.objects.visible_to(scope)
-    if len(metrics) < Metric.objects.visible_to(scope).count():
+    if of_name:
         rows = rows.filter(metric_id__in=metrics)
     rows = _with_equal_labels(rows, others)
     check = bool(_left_to_check(others))
     found: list[tuple[int, int, Labels]] = []
-    for pk, metric_id, labels in (
-        rows.order_by("id").values_list("id", "metric_id", "labels").iterator()
-    ):
-        if check and not matches_all(others, labels):
+    columns = rows.order_by("id").values_list("id", "metric_id", "labels")
+    for pk, metric_id, labels in columns:
+        # A metric may be younger than the question for the metrics.
+        if metric_id not in metrics or (check and not matches_all(others, labels)):
             continue
         if len(found) == MAX_SERIES:
             raise TooMuchDataError(f"The query touches more than {MAX_SERIES} series.")
