@@ -9,14 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitoring.telemetry import LogBatch, SampleBatch
-from sources.formats import (
-    RAW,
-    Detection,
-    ParsedBatch,
-    detect,
-    join_multiline,
-    parse_batch,
-)
+from sources.formats import RAW, Detection, ParsedBatch, detect, parse_batch
 from sources.models import InboxBatch, Source
 from sources.services.merging import merge_logs
 
@@ -41,14 +34,9 @@ class Parser:
     def __init__(self, claimed: Iterable[InboxBatch]) -> None:
         ids = {batch.source_id for batch in claimed if batch.source_id is not None}
         sources = Source.unscoped.filter(pk__in=ids)
-        rows = list(
-            sources.values_list(
-                "pk", "format", "state__detected_format", "config__multiline"
-            )
-        )
-        self._set = {pk: chosen for pk, chosen, _, _ in rows if chosen}
-        self._remembered = {pk: found for pk, _, found, _ in rows if found}
-        self._joined = {pk for pk, _, _, joins in rows if joins}
+        rows = list(sources.values_list("pk", "format", "state__detected_format"))
+        self._set = {pk: chosen for pk, chosen, _ in rows if chosen}
+        self._remembered = {pk: found for pk, _, found in rows if found}
         self.recognised: dict[int, tuple[str, float | None]] = {}
 
     def parse(self, group: Sequence[Claimed]) -> Iterator[LogBatch]:
@@ -62,8 +50,7 @@ class Parser:
         received_ns = _ns(first)
         batches = (batch for _, batch in items if isinstance(batch, LogBatch))
         for batch in merge_logs(batches):
-            joined = join_multiline(batch) if first.source_id in self._joined else batch
-            yield self._parse_batch(first, joined, received_ns).batch
+            yield self._parse_batch(first, batch, received_ns).batch
 
     def _parse_batch(
         self, origin: InboxBatch, batch: LogBatch, received_ns: int

@@ -38,14 +38,14 @@ HOUR = timedelta(hours=1)
 LINES, SAMPLES, FILES, CHANGES = 10, 20, 100, 10
 
 
-@require_safe
 @scoped_page
+@require_safe
 def source_detail(request: ScopedRequest, pk: int) -> HttpResponse:
     return _page(request, find(request.scope, pk))
 
 
-@require_POST
 @scoped_page
+@require_POST
 def source_test(request: ScopedRequest, pk: int) -> HttpResponse:
     """Try the source as it is set, and show on its page how that went."""
     source = find(request.scope, pk)
@@ -55,8 +55,8 @@ def source_test(request: ScopedRequest, pk: int) -> HttpResponse:
     return _page(request, source, {"ok": probe.ok, "text": probe.text})
 
 
-@require_POST
 @scoped_page
+@require_POST
 def source_toggle(request: ScopedRequest, pk: int) -> HttpResponse:
     source = find(request.scope, pk)
     try:
@@ -66,8 +66,8 @@ def source_toggle(request: ScopedRequest, pk: int) -> HttpResponse:
     return _back_to(request, source)
 
 
-@require_POST
 @scoped_page
+@require_POST
 def source_delete(request: ScopedRequest, pk: int) -> HttpResponse:
     source = find(request.scope, pk)
     name = source.name

@@ -68,8 +68,8 @@ _LEADS = {
 }
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @scoped_page
+@require_http_methods(["GET", "HEAD", "POST"])
 def source_add(request: ScopedRequest) -> HttpResponse:
     if not can_edit(request.scope):
         raise PermissionDenied
@@ -78,8 +78,8 @@ def source_add(request: ScopedRequest) -> HttpResponse:
     return _posted(request, SourceForm(request.scope, request.POST))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @scoped_page
+@require_http_methods(["GET", "HEAD", "POST"])
 def source_edit(request: ScopedRequest, pk: int) -> HttpResponse:
     source = find(request.scope, pk)
     if not may_change(request.scope, source):
@@ -90,8 +90,8 @@ def source_edit(request: ScopedRequest, pk: int) -> HttpResponse:
     return _posted(request, SourceForm(request.scope, request.POST, source=source))
 
 
-@require_POST
 @scoped_page
+@require_POST
 def source_preview(request: ScopedRequest) -> HttpResponse:
     if not can_edit(request.scope):
         raise PermissionDenied

@@ -30,8 +30,8 @@ _WORST_FIRST = (Status.ERROR, Status.QUIET, Status.WAITING, Status.OK, Status.DI
 _HEALTHY = (Status.OK, Status.WAITING)
 
 
-@require_safe
 @scoped_page
+@require_safe
 def source_list(request: ScopedRequest) -> HttpResponse:
     now, scope = timezone.now(), reading_scope(request)
     chosen = request.GET.get("filter", "")
@@ -57,8 +57,8 @@ def source_list(request: ScopedRequest) -> HttpResponse:
     return render(request, "sources/list.html", context)
 
 
-@require_safe
 @scoped_page
+@require_safe
 def source_summary(request: ScopedRequest) -> HttpResponse:
     now, scope = timezone.now(), reading_scope(request)
     sources = worst_first(scope, now)
@@ -71,8 +71,8 @@ def source_summary(request: ScopedRequest) -> HttpResponse:
     return render(request, "sources/_summary.html", context)
 
 
-@require_safe
 @scoped_page
+@require_safe
 def source_sentence(request: ScopedRequest) -> HttpResponse:
     now, scope = timezone.now(), reading_scope(request)
     sources = worst_first(scope, now)
@@ -86,8 +86,8 @@ def source_sentence(request: ScopedRequest) -> HttpResponse:
     return render(request, "sources/_sentence.html", context)
 
 
-@require_POST
 @scoped_page
+@require_POST
 def replay_letter(request: ScopedRequest, pk: int) -> HttpResponse:
     try:
         count = dead_letters.replay(request.scope, [pk])

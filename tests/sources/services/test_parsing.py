@@ -115,20 +115,6 @@ def test_pushes_without_a_source_are_recognised_each_time(cast):
     assert parser.recognised == {}
 
 
-def test_stack_traces_are_joined_where_that_is_wanted(cast):
-    source = SourceFactory(
-        organization=cast.acme, kind="file", config={"multiline": True}
-    )
-    lines = ["ERROR it failed", "  at main.py:7", "  at run.py:1", "INFO next"]
-
-    batches, _ = parsed(cast, log_batch(*lines), source=source)
-
-    assert batches[0].table.column("line").to_pylist() == [
-        "ERROR it failed\n  at main.py:7\n  at run.py:1",
-        "INFO next",
-    ]
-
-
 def test_many_different_fields_are_not_put_into_one_table(cast):
     batches = [log_batch(f'{{"key_{i}_{j}":1}}') for i in range(3) for j in range(50)]
 
