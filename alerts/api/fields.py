@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from typing_extensions import override
 
 from accounts.models import Team
 from accounts.scope import Scope
@@ -22,6 +23,7 @@ _MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?
 class SecondsField(serializers.Field[int, Any, int, Any]):
     """Whole seconds: 120, or "2m"."""
 
+    @override
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int | float | str):
             raise serializers.ValidationError("Give seconds, or a text such as 5m.")
@@ -34,6 +36,7 @@ class SecondsField(serializers.Field[int, Any, int, Any]):
             raise serializers.ValidationError("Give whole seconds.")
         return int(seconds)
 
+    @override
     def to_representation(self, value: int) -> int:
         return value
 
@@ -42,6 +45,7 @@ class SecondsField(serializers.Field[int, Any, int, Any]):
 class NumberField(serializers.Field[float, Any, float, Any]):
     """A finite number; texts are none."""
 
+    @override
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             raise serializers.ValidationError("Give a number.")
@@ -53,6 +57,7 @@ class NumberField(serializers.Field[float, Any, float, Any]):
             raise serializers.ValidationError("Give a finite number.")
         return number
 
+    @override
     def to_representation(self, value: float) -> float:
         return value
 
@@ -63,6 +68,7 @@ class NumberField(serializers.Field[float, Any, float, Any]):
 class TeamField(serializers.Field[Team, Any, Any, Any]):
     """A team by its id or slug, or as answers show it; null: the whole organization."""
 
+    @override
     def to_internal_value(self, data: Any) -> Team:
         if isinstance(data, dict):
             data = data.get("id")
@@ -77,6 +83,7 @@ class TeamField(serializers.Field[Team, Any, Any, Any]):
             raise serializers.ValidationError(f"There is no team “{data}”.")
         return found
 
+    @override
     def to_representation(self, value: Team) -> Any:
         return value.slug
 
@@ -85,6 +92,7 @@ class TeamField(serializers.Field[Team, Any, Any, Any]):
 class ChannelField(serializers.Field[NotificationChannel, Any, Any, Any]):
     """A notification channel by its id or name."""
 
+    @override
     def to_internal_value(self, data: Any) -> NotificationChannel:
         scope: Scope = self.context["scope"]
         channels = NotificationChannel.objects.visible_to(scope)
@@ -98,6 +106,7 @@ class ChannelField(serializers.Field[NotificationChannel, Any, Any, Any]):
             raise serializers.ValidationError(message)
         return found
 
+    @override
     def to_representation(self, value: NotificationChannel) -> int:
         return value.pk
 
@@ -119,6 +128,7 @@ class ChannelField(serializers.Field[NotificationChannel, Any, Any, Any]):
 class MatchersField(serializers.Field[list[dict[str, str]], Any, Any, Any]):
     """Matchers: `[{"name", "op", "value"}]`, `['source="app"']` or `{"source": "app"}`."""
 
+    @override
     def to_internal_value(self, data: Any) -> list[dict[str, str]]:
         if isinstance(data, dict):
             data = [{"name": name, "value": value} for name, value in data.items()]
@@ -126,6 +136,7 @@ class MatchersField(serializers.Field[list[dict[str, str]], Any, Any, Any]):
             raise serializers.ValidationError("Give a list of matchers.")
         return [self._matcher(item) for item in data]
 
+    @override
     def to_representation(self, value: list[dict[str, str]]) -> Any:
         return value
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
+from typing_extensions import override
 
 from accounts.api.serializers import StrictSerializer
 from alerts.api.fields import (
@@ -32,6 +33,7 @@ class ComparatorField(serializers.ChoiceField):
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=[c.value for c in Comparator], **options)
 
+    @override
     def to_internal_value(self, data: Any) -> str:
         try:
             return Comparator.from_text(str(data)).value
@@ -47,6 +49,7 @@ class LevelSerializer(StrictSerializer):
     keep_firing_for = SecondsField(required=False, source="keep_firing_seconds")
     channels = serializers.ListField(child=ChannelField(), required=False)
 
+    @override
     def get_fields(self) -> dict[str, Any]:
         # `for` is a word of Python's, so it cannot be declared like the others.
         return super().get_fields() | {
@@ -93,6 +96,7 @@ class RuleSerializer(StrictSerializer):
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 
+    @override
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             data = dict(data)
@@ -101,6 +105,7 @@ class RuleSerializer(StrictSerializer):
                     data[name] = data.pop(alias)
         return super().to_internal_value(data)
 
+    @override
     def to_representation(self, instance: Rule) -> dict[str, Any]:
         return presentation.rule_json(instance)
 
@@ -166,6 +171,7 @@ class AlertSerializer(serializers.Serializer[Alert]):
     resolution = serializers.CharField(allow_null=True)
     url = serializers.CharField()
 
+    @override
     def to_representation(self, instance: Alert) -> dict[str, Any]:
         return presentation.alert_json(instance)
 
@@ -183,6 +189,7 @@ class TransitionSerializer(serializers.Serializer[Any]):
     actor = serializers.CharField()
     note = serializers.CharField(allow_null=True)
 
+    @override
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return presentation.transition_json(instance)
 
@@ -190,6 +197,7 @@ class TransitionSerializer(serializers.Serializer[Any]):
 class AlertDetailSerializer(AlertSerializer):
     timeline = TransitionSerializer(many=True)
 
+    @override
     def to_representation(self, instance: Alert) -> dict[str, Any]:
         timeline = [presentation.transition_json(t) for t in instance.transitions.all()]
         return presentation.alert_json(instance) | {"timeline": timeline}
@@ -236,6 +244,7 @@ class ChannelSerializer(StrictSerializer):
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 
+    @override
     def to_representation(self, instance: NotificationChannel) -> dict[str, Any]:
         return presentation.channel_json(instance)
 
@@ -257,6 +266,7 @@ class NotificationSerializer(serializers.Serializer[Notification]):
     created_at = serializers.DateTimeField()
     delivered_at = serializers.DateTimeField(allow_null=True)
 
+    @override
     def to_representation(self, instance: Notification) -> dict[str, Any]:
         return presentation.notification_json(instance)
 

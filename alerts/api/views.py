@@ -14,6 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from typing_extensions import override
 
 from accounts.api.viewsets import (
     MAINTAIN,
@@ -104,14 +105,17 @@ class RuleViewSet(
         "preview": READ,
     }
 
+    @override
     def get_queryset(self) -> QuerySet[Rule]:
         rules = rule_service.visible_rules(self.scope)
         return self.filtered(rules, parameters.RULES)
 
     @extend_schema(parameters=RULE_PARAMETERS)
+    @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)
 
+    @override
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         draft = serializers.rule_draft(serializer.validated_data)
         with domain_errors():
@@ -119,6 +123,7 @@ class RuleViewSet(
                 self.scope, draft, now=timezone.now()
             )
 
+    @override
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         rule = self._instance(serializer)
         cleaned = serializer.validated_data
@@ -133,6 +138,7 @@ class RuleViewSet(
                 self.scope, rule, draft, now=timezone.now()
             )
 
+    @override
     def perform_destroy(self, instance: Rule) -> None:
         with domain_errors():
             rule_service.delete_rule(self.scope, instance, now=timezone.now())
@@ -187,6 +193,7 @@ class AlertViewSet(
         "resolve": RESPOND,
     }
 
+    @override
     def get_queryset(self) -> QuerySet[Alert]:
         related = ("organization", "team", "rule", "assignee")
         alerts = Alert.objects.visible_to(self.scope).select_related(*related)
@@ -196,12 +203,14 @@ class AlertViewSet(
             alerts = alerts.prefetch_related("transitions")
         return self.filtered(alerts, parameters.ALERTS)
 
+    @override
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         if self.action == "retrieve":
             return serializers.AlertDetailSerializer
         return serializers.AlertSerializer
 
     @extend_schema(parameters=ALERT_PARAMETERS)
+    @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)
 
@@ -315,20 +324,24 @@ class ChannelViewSet(
         "test": MAINTAIN,
     }
 
+    @override
     def get_queryset(self) -> QuerySet[NotificationChannel]:
         channels = NotificationChannel.objects.visible_to(self.scope)
         rows = channels.select_related("team", "organization")
         return self.filtered(rows, parameters.CHANNELS)
 
     @extend_schema(parameters=CHANNEL_PARAMETERS)
+    @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)
 
+    @override
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         draft = ChannelDraft(**serializer.validated_data)
         with domain_errors():
             serializer.instance = channel_service.create_channel(self.scope, draft)
 
+    @override
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         channel = serializer.instance
         assert isinstance(channel, NotificationChannel)  # noqa: S101 - narrows the type
@@ -342,6 +355,7 @@ class ChannelViewSet(
                 self.scope, channel, draft
             )
 
+    @override
     def perform_destroy(self, instance: NotificationChannel) -> None:
         channel_service.delete_channel(self.scope, instance)
 
@@ -368,11 +382,13 @@ class NotificationViewSet(
     filter_backends: list[Any] = []
     access = {"list": READ, "retrieve": READ}
 
+    @override
     def get_queryset(self) -> QuerySet[Notification]:
         notifications = Notification.objects.visible_to(self.scope)
         rows = notifications.select_related("alert", "channel", "transition")
         return self.filtered(rows, parameters.NOTIFICATIONS)
 
     @extend_schema(parameters=NOTIFICATION_PARAMETERS)
+    @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)

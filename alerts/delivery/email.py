@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
+from typing_extensions import override
 
 from alerts.delivery import (
     Delivery,
@@ -31,6 +32,7 @@ _PERMANENT = range(500, 600)
 class EmailDelivery(Delivery):
     """Config: `{"addresses": ["oncall@example.org"]}`; it has no secret."""
 
+    @override
     def clean(self, config: Mapping[str, Any], secret: str) -> dict[str, Any]:
         refuse_unknown(config, {"addresses"})
         addresses = config.get("addresses")
@@ -43,6 +45,7 @@ class EmailDelivery(Delivery):
             _check_address(address)
         return {"addresses": list(dict.fromkeys(addresses))}
 
+    @override
     def send(self, target: Target, message: Message, *, now: datetime) -> None:
         email = _compose(list(target.config["addresses"]), message)
         try:

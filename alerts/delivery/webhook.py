@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import orjson
 from django.conf import settings
+from typing_extensions import override
 
 from accounts.services.egress import (
     EgressRefusedError,
@@ -38,6 +39,7 @@ _OURS = {"content-type", "content-length", "host", "idempotency-key", "user-agen
 class WebhookDelivery(Delivery):
     """Config: `{"url": "https://…", "headers": {…}?}`; the secret signs the body."""
 
+    @override
     def clean(self, config: Mapping[str, Any], secret: str) -> dict[str, Any]:
         refuse_unknown(config, {"url", "headers"})
         url = config.get("url")
@@ -50,6 +52,7 @@ class WebhookDelivery(Delivery):
             cleaned["headers"] = _clean_headers(config["headers"])
         return cleaned
 
+    @override
     def send(self, target: Target, message: Message, *, now: datetime) -> None:
         body = orjson.dumps(payload(message, receiver=target.name))
         headers = {
