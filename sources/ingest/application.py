@@ -24,8 +24,10 @@ from django.db import (
 from django.utils import timezone
 
 from sources.ingest.bodies import (
+    BodyBudget,
     DisconnectedError,
     Receive,
+    announced_size,
     read_body,
     refuse_announced,
 )
@@ -50,6 +52,8 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Result = TypeVar("Result")
 
 _THREADS = 4
+# How many of the largest bodies may be in memory at once.
+_BODIES_HELD = 16
 # A sender that takes longer than this to send its body is let go.
 READ_SECONDS = 30.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,6 +72,7 @@ class IngestEdge:
         self._read_seconds = read_seconds
         self._senders: Believed[Sender] = Believed()
         self._bindings: Believed[Binding] = Believed()
+        self._budget = BodyBudget(_BODIES_HELD * settings.INGEST_MAX_BODY_BYTES)
         self._writer = Writer()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest")
 
@@ -122,10 +127,14 @@ class IngestEdge:
         sender = await self._sender(request)
         binding = await self._binding(request, sender)
         limit = settings.INGEST_MAX_BODY_BYTES
-        raw = await read_body(
-            receive, request.headers, limit=limit, seconds=self._read_seconds
-        )
-        push = Push(request, sender, binding, raw, timezone.now())
+        with self._budget.hold(announced_size(request.headers, limit=limit)):
+            raw = await read_body(
+                receive, request.headers, limit=limit, seconds=self._read_seconds
+            )
+            push = Push(request, sender, binding, raw, timezone.now())
+            return await self._store(push)
+
+    async def _store(self, push: Push) -> Answer:
         parcel, answer = await self._in_thread(lambda: prepare(push))
         if parcel is None:
             return answer

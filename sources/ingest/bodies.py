@@ -6,12 +6,13 @@ import asyncio
 import gzip
 import io
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from sources.ingest.refusals import RefusedError, malformed, too_large
+from sources.ingest.refusals import RefusedError, malformed, overloaded, too_large
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -20,6 +21,35 @@ ENCODINGS = ("identity", "gzip", "deflate", "zstd")
 
 class DisconnectedError(Exception):
     """The client is gone: there is nobody to answer."""
+
+
+class BodyBudget:
+    """Bytes of bodies that may be in memory at once, over all requests.
+
+    Used from the event loop alone, so it needs no lock.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        """Raises RefusedError; a lone request is let in whatever its size."""
+        if self._held and self._held + size > self._most:
+            raise overloaded()
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
+
+
+def announced_size(headers: Mapping[str, str], *, limit: int) -> int:
+    """Return how many bytes the request may bring. Raises RefusedError."""
+    if "content-length" not in headers:
+        return limit
+    refuse_announced(headers, limit=limit)
+    return int(headers["content-length"])
 
 
 async def read_body(

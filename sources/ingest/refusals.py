@@ -88,3 +88,13 @@ def unavailable() -> RefusedError:
         "The database is away; nothing of this request was taken. Send it again.",
         headers={"Retry-After": "2"},
     )
+
+
+def overloaded() -> RefusedError:
+    return RefusedError(
+        503,
+        "overloaded",
+        "Too many bodies are on their way in at once; nothing of this request was "
+        "taken. Send it again.",
+        headers={"Retry-After": "1"},
+    )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import ApiToken
 from accounts.services.tokens import revoke_token
+from sources.ingest.bodies import BodyBudget
 from sources.ingest.senders import Believed
 from sources.models import InboxBatch, Source
 from sources.services.inbox import deposit
@@ -262,3 +263,15 @@ def test_ones_backlog_does_not_shut_out_another(client, cast, settings):
     answer = client.as_token(make_token(cast.acme, "ingest")).post(LOGS, LINE)
 
     assert answer.status_code == 202
+
+
+def test_too_many_bodies_at_once_are_refused(sender, edge):
+    """A second body must not come in while the first fills what there is."""
+    edge._budget = BodyBudget(1)
+
+    answers = sender.post_at_once(LOGS, [LINE, LINE])
+
+    assert sorted(answer.status_code for answer in answers) == [202, 503]
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.json()["error"]["code"] == "overloaded"
+    assert sender.post(LOGS, LINE).status_code == 202
