@@ -7,14 +7,32 @@ This module is the first of ours that pytest imports. The processes of a run
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
+
+from config.services.locks import is_in_use
 
 OWN_STATE = "VEDETTE_TEST_VAR_DIR"
 
+STALE_SECONDS = 3600
+
+
+def remove_stale_state() -> None:
+    """Forget what runs left behind that were killed before they had servers."""
+    for path in Path(tempfile.gettempdir()).glob("vedette-test-*"):
+        with contextlib.suppress(OSError):  # Another run may be at it, too.
+            lock = path / "servers.users.lock"
+            is_old = path.stat().st_mtime < time.time() - STALE_SECONDS
+            if is_old and not (lock.exists() and is_in_use(lock)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
 if OWN_STATE not in os.environ:
+    remove_stale_state()
     # Short, for the sockets; open, for the system user who runs PostgreSQL.
     directory = Path(tempfile.mkdtemp(prefix="vedette-test-", dir="/tmp"))
     directory.chmod(0o755)

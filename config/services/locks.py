@@ -53,3 +53,12 @@ def is_held(path: Path) -> bool:
         return not lock.try_share()
     finally:
         lock.close()
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether some process holds the lock in either way."""
+    lock = FileLock(path)
+    try:
+        return not lock.try_exclusive()
+    finally:
+        lock.close()

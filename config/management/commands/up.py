@@ -12,7 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import OperationalError, connections
+from redis import RedisError
 
 from config.services import locations, preparation
 from config.services.locks import FileLock
@@ -82,6 +83,8 @@ class Up:
                 self._supervise()
         except ServiceError as error:
             raise CommandError(str(error)) from error
+        except (OperationalError, RedisError) as error:
+            raise CommandError(f"A server cannot be used: {error}") from error
         finally:
             self._stop_servers()
             self._files.close()
