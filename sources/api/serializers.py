@@ -86,7 +86,7 @@ class SourceSerializer(StrictSerializer):
         return fields
 
 
-class TestSerializer(StrictSerializer):
+class SourceTestSerializer(StrictSerializer):
     """Settings to be tried out."""
 
     kind = serializers.ChoiceField(
@@ -111,7 +111,7 @@ class ProbeSerializer(serializers.Serializer[Any]):
     problems = serializers.ListField(child=serializers.CharField())
 
 
-class PreviewRequestSerializer(StrictSerializer):
+class SourcePreviewRequestSerializer(StrictSerializer):
     """Either `config` of a file source, or `sample`, some lines."""
 
     kind = serializers.ChoiceField(choices=[Source.Kind.FILE], required=False)
@@ -133,7 +133,7 @@ class PreviewRequestSerializer(StrictSerializer):
         return attrs
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class SourcePreviewSerializer(serializers.Serializer[Any]):
     """How some lines are understood."""
 
     origin = serializers.CharField()

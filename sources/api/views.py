@@ -21,13 +21,13 @@ from accounts.scope import Scope, TeamRole
 from sources.api.filters import DeadLetterFilter, SourceFilter
 from sources.api.serializers import (
     DeadLetterSerializer,
-    PreviewRequestSerializer,
-    PreviewSerializer,
     ProbeSerializer,
     ReplayedSerializer,
     ReplaySerializer,
+    SourcePreviewRequestSerializer,
+    SourcePreviewSerializer,
     SourceSerializer,
-    TestSerializer,
+    SourceTestSerializer,
 )
 from sources.models import DeadLetter, Source
 from sources.services import dead_letters
@@ -79,6 +79,8 @@ class SourceViewSet(
 
     @override
     def get_queryset(self) -> QuerySet[Source]:
+        if getattr(self, "swagger_fake_view", False):
+            return Source.unscoped.none()
         rows = Source.objects.visible_to(self.scope).with_status(timezone.now())
         return rows.select_related("state", "team")
 
@@ -110,11 +112,11 @@ class SourceViewSet(
         with as_api_errors():
             delete_source(self.scope, instance)
 
-    @extend_schema(request=TestSerializer, responses=ProbeSerializer)
+    @extend_schema(request=SourceTestSerializer, responses=ProbeSerializer)
     @action(detail=False, methods=["post"], filterset_class=None)
     def test(self, request: Request) -> Response:
         """Say what a source of these settings would find now; nothing is stored."""
-        wanted = TestSerializer(data=request.data)
+        wanted = SourceTestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         with as_api_errors():
             probe = test_source(
@@ -122,11 +124,13 @@ class SourceViewSet(
             )
         return Response(ProbeSerializer(probe).data)
 
-    @extend_schema(request=PreviewRequestSerializer, responses=PreviewSerializer)
+    @extend_schema(
+        request=SourcePreviewRequestSerializer, responses=SourcePreviewSerializer
+    )
     @action(detail=False, methods=["post"], filterset_class=None)
     def preview(self, request: Request) -> Response:
         """Show how the newest lines, or pasted ones, are understood."""
-        wanted = PreviewRequestSerializer(data=request.data)
+        wanted = SourcePreviewRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         data = wanted.validated_data
         with as_api_errors():
@@ -136,7 +140,7 @@ class SourceViewSet(
                 format_name=data["format"],
                 received_ns=int(timezone.now().timestamp()) * 10**9,
             )
-        return Response(PreviewSerializer(preview).data)
+        return Response(SourcePreviewSerializer(preview).data)
 
 
 # What a PUT that leaves a setting out means by it.
@@ -181,6 +185,8 @@ class DeadLetterViewSet(
 
     @override
     def get_queryset(self) -> QuerySet[DeadLetter]:
+        if getattr(self, "swagger_fake_view", False):
+            return DeadLetter.unscoped.none()
         rows = DeadLetter.objects.visible_to(self.scope).defer("payload")
         return rows.select_related("source", "team")
 
@@ -197,7 +203,11 @@ class DeadLetterViewSet(
             count = dead_letters.replay(self.scope, [self.get_object().pk])
         return Response({"replayed": count})
 
-    @extend_schema(request=ReplaySerializer, responses=ReplayedSerializer)
+    @extend_schema(
+        operation_id="dead_letters_replay_many",
+        request=ReplaySerializer,
+        responses=ReplayedSerializer,
+    )
     @action(detail=False, methods=["post"], url_path="replay", filterset_class=None)
     def replay_many(self, request: Request) -> Response:
         """Put the named letters, or all, back into the inbox."""

@@ -188,7 +188,8 @@ def _preview(form: SourceForm) -> dict[str, Any]:
         form = SourceForm(form.scope, form.initial, source=form.source)
         form.check(("where",))
     if form.errors:
-        return error_context(" ".join(next(iter(form.errors.values()))))
+        problems = [str(p) for told in form.errors.values() for p in told]
+        return error_context(problems[0])
     try:
         preview = preview_source(
             form.config(),
