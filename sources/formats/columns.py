@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.formats.base import MAX_COLUMNS, MAX_FIELDS_PER_LINE, REST, Fields
-from sources.formats.spans import Bools, Ints, Text
+from sources.formats.spans import Bools, Ints, Text, spread
 
 # A longer name is no name.
 LONGEST_NAME = 200
@@ -91,17 +91,16 @@ def _ordinals(pairs: Pairs) -> Ints:
 
 
 def _column(pairs: Pairs, group: Ints) -> pa.Array:
-    count = pairs.text.count
-    which = np.full(count, -1)
-    which[pairs.rows[group]] = group
-    valid = which >= 0
-    starts, ends = pairs.starts[which], pairs.ends[which]
-    column = pairs.text.cut(starts, ends, valid)
-    escaped = valid & pairs.escaped[which]
-    if not escaped.any():
-        return column
-    mask = pa.array(escaped)
-    return pc.replace_with_mask(column, mask, pairs.unescape(column.filter(mask)))
+    """Return the column of the pairs of one key, null where a line has none."""
+    rows = pairs.rows[group]
+    last = group[np.append(rows[1:] != rows[:-1], True)]
+    values = pairs.text.cut(pairs.starts[last], pairs.ends[last])
+    escaped = pairs.escaped[last]
+    if escaped.any():
+        mask = pa.array(escaped)
+        meant = pairs.unescape(values.filter(mask))
+        values = pc.replace_with_mask(values, mask, meant)
+    return spread(values, pairs.rows[last], pairs.text.count)
 
 
 def _rest(pairs: Pairs, over: Ints) -> pa.Array:

@@ -19,6 +19,7 @@ CONFIDENT = 0.5
 # a text with pairs in it has a few lines without any.
 TOLERANCE = 0.1
 MOST_LINES = 200
+MOST_CHARACTERS = 500_000
 EXAMPLES = 5
 ALTERNATIVES = 5
 
@@ -36,7 +37,7 @@ def detect(lines: Sequence[str]) -> Detection:
     Looks at MOST_LINES at most. Blank lines and those that continue a stack trace say
     nothing of the format and are not counted.
     """
-    sample = [line for line in lines[:MOST_LINES] if line.strip()]
+    sample = _bounded([line for line in lines[:MOST_LINES] if line.strip()])
     if not sample:
         return Detection(RAW, 0.0, 0, 0)
     array = without_colours(pa.array(sample, pa.large_string()))
@@ -57,6 +58,12 @@ def detect(lines: Sequence[str]) -> Detection:
         unmatched_examples=tuple(sample[i] for i in missed.tolist()),
         alternatives=_others(matches, best),
     )
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    """Return the first lines, fewer of them when they are very long."""
+    sizes = np.cumsum([len(line) for line in lines])
+    return lines[: max(1, int(np.searchsorted(sizes, MOST_CHARACTERS)))]
 
 
 def _matches(lines: pa.Array, firsts: Bools) -> Iterator[Match]:

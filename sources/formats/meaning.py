@@ -25,12 +25,18 @@ LEVEL_KEYS = (
     "Level", "LogLevel", "@l", "severity_text", "SeverityText", "level_name",
     "severityText", "record.level.name",
 )  # fmt: skip
+
+
+def _syslog_number(column: Any) -> pa.Array:
+    return levels.of_numbers(column, levels.SYSLOG)
+
+
 # Levels as numbers, with their scales.
 NUMBER_KEYS: dict[str, Callable[[Any], pa.Array]] = {
     "level": lambda column: levels.of_numbers(column, levels.BUNYAN, step=10),
     "levelno": lambda column: levels.of_numbers(column, levels.PYTHON, step=10),
-    "PRIORITY": lambda column: levels.of_numbers(column, levels.SYSLOG),
-    "syslog_severity": lambda column: levels.of_numbers(column, levels.SYSLOG),
+    "PRIORITY": _syslog_number,
+    "syslog_severity": _syslog_number,
 }
 # Graylog's `level` is syslog's; its messages say so.
 GELF_MARK = "short_message"
@@ -45,37 +51,49 @@ def take_time(
     """Return the times, and take out of the fields what was one."""
     found = pa.nulls(count, pa.int64())
     for key in _known(TIME_KEYS, fields):
-        times = timestamps.parse(fields[key], received_ns, tz=tz)
-        _take_out(fields, key, pc.and_(times.is_valid(), found.is_null()))
-        found = pc.coalesce(found, times)
-        if not found.null_count:
-            break
+        found = _take(
+            fields, key, found, lambda part: timestamps.parse(part, received_ns, tz=tz)
+        )
     return found
 
 
 def take_level(fields: Fields, count: int) -> pa.Array:
+    """Return the levels, and take out of the fields what was one."""
     found = pa.nulls(count, pa.int8())
     if GELF_MARK in fields and "level" in fields:
-        gelf = pc.if_else(fields[GELF_MARK].is_valid(), fields["level"], None)
-        found = _take(fields, "level", levels.of_numbers(gelf, levels.SYSLOG), found)
+        gelf = fields[GELF_MARK].is_valid()
+        found = _take(fields, "level", found, _syslog_number, only=gelf)
     for key in _known(LEVEL_KEYS, fields):
-        found = _take(fields, key, levels.of_words(fields[key]), found)
+        found = _take(fields, key, found, levels.of_words)
     if MONGO_MARK in fields and MONGO_LEVEL in fields:
-        words = levels.of_words(fields[MONGO_LEVEL])
-        found = _take(fields, MONGO_LEVEL, words, found)
+        found = _take(fields, MONGO_LEVEL, found, levels.of_words)
     for key in _known(NUMBER_KEYS, fields):
-        found = _take(fields, key, NUMBER_KEYS[key](fields[key]), found)
+        found = _take(fields, key, found, NUMBER_KEYS[key])
     return found
 
 
-def _take(fields: Fields, key: str, codes: pa.Array, found: pa.Array) -> pa.Array:
-    _take_out(fields, key, pc.and_(codes.is_valid(), found.is_null()))
-    return pc.coalesce(found, codes)
-
-
-def _take_out(fields: Fields, key: str, used: pa.Array) -> None:
-    column = pc.if_else(used, None, fields[key])
-    fields[key] = column.cast(pa.large_string())
+def _take(
+    fields: Fields,
+    key: str,
+    found: pa.Array,
+    read: Callable[[pa.Array], pa.Array],
+    *,
+    only: pa.Array | None = None,
+) -> pa.Array:
+    """Return what is found, completed from a field, which loses what was read."""
+    column = fields[key]
+    wanted = pc.and_(column.is_valid(), found.is_null())
+    if only is not None:
+        wanted = pc.and_(wanted, only)
+    values = read(column.filter(wanted))
+    if values.null_count == len(values):
+        return found
+    if values.null_count == 0 and len(values) == len(column) - column.null_count:
+        fields[key] = pa.nulls(len(column), pa.large_string())
+    else:
+        used = pc.replace_with_mask(pc.is_null(wanted), wanted, values.is_valid())
+        fields[key] = pc.if_else(used, None, column).cast(pa.large_string())
+    return pc.replace_with_mask(found, wanted, values)
 
 
 def _known(keys: Iterable[str], fields: Fields) -> list[str]:

@@ -135,6 +135,21 @@ class Text:
         return np.asarray(counts > 0)
 
 
+def spread(values: pa.Array, rows: Ints, count: int) -> pa.Array:
+    """Return a column of `count` rows with the values at the given, rising rows."""
+    if len(rows) == count:
+        return values
+    valid = np.zeros(count, np.bool_)
+    valid[rows] = True
+    given = np.frombuffer(values.buffers()[1], np.int64, len(values) + 1)
+    # The rows between two values are empty, so all end where the former does.
+    offsets = np.zeros(count + 1, np.int64)
+    offsets[rows + 1] = np.diff(given)
+    offsets = np.cumsum(offsets) + given[0]
+    buffers = [pa.py_buffer(pack(valid)), pa.py_buffer(offsets), values.buffers()[2]]
+    return pa.Array.from_buffers(pa.large_string(), count, buffers)
+
+
 def pack(valid: Bools) -> Bytes:
     """Return Arrow's validity bitmap."""
     return np.packbits(valid, bitorder="little")

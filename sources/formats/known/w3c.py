@@ -23,6 +23,8 @@ IIS = (
     "cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken"
 )
 DEFAULTS = (IIS, IIS.replace("cs(Referer) ", ""))
+# More kinds of headers in one batch are no log of a server.
+MOST_HEADERS = 16
 LOOKS_LIKE_IIS = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ [A-Z]+ /\S* "
 
 
@@ -55,17 +57,19 @@ class W3cFormat(Format):
 def _sections(strings: pa.Array, directive: Any) -> Iterator[tuple[list[str], Ints]]:
     """Yield the names of columns, with the rows that have them."""
     is_header = pc.starts_with(strings, HEADER).to_numpy(zero_copy_only=False)
-    order = np.arange(len(strings))
-    header = np.maximum.accumulate(np.where(is_header, order, -1))
+    places = np.flatnonzero(is_header)
+    # Many headers are one, written anew at every start of the server.
+    encoded = strings.take(pa.array(places)).dictionary_encode()
+    which = np.append(-1, encoded.indices.to_numpy())
+    header = which[np.cumsum(is_header)]
     data = ~directive
-    for at in np.unique(header[data]).tolist():
-        rows = np.flatnonzero(data & (header == at))
-        if at >= 0:
-            yield strings[at].as_py().removeprefix(HEADER).split(), rows
-            continue
-        like = pc.match_substring_regex(strings.take(pa.array(rows)), LOOKS_LIKE_IIS)
-        for default in DEFAULTS:
-            yield default.split(), rows[like.to_numpy(zero_copy_only=False)]
+    for code, text in enumerate(encoded.dictionary.to_pylist()[:MOST_HEADERS]):
+        rows = np.flatnonzero(data & (header == code))
+        yield text.removeprefix(HEADER).split(), rows
+    rows = np.flatnonzero(data & (header < 0))
+    like = pc.match_substring_regex(strings.take(pa.array(rows)), LOOKS_LIKE_IIS)
+    for default in DEFAULTS:
+        yield default.split(), rows[like.to_numpy(zero_copy_only=False)]
 
 
 def _columns(strings: pa.Array, names: list[str], rows: Ints, matched: Any) -> Fields:

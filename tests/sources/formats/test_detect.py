@@ -125,3 +125,11 @@ def test_the_reference_shows_every_example():
     missing = [n for n, f in FORMATS.items() if f.example not in reference]
 
     assert missing == []
+
+
+def test_very_long_lines_make_a_smaller_sample():
+    line = '{"a":"' + "x" * 200_000 + '"}'
+
+    detection = detect([line] * 20)
+
+    assert (detection.format_name, detection.total) == ("json", 2)
