@@ -37,7 +37,9 @@ def evaluate_due_rules(organization_id: int, *, now: datetime) -> int:
     due = RuleState.objects.filter(
         due_at__lte=now, rule__enabled=True, rule__organization_id=organization_id
     )
-    rules = list(due.order_by("due_at", "pk").values_list("pk", flat=True))
+    # Thresholds first: pattern rules may have to wait for drains to commit.
+    ordered = due.order_by("-rule__kind", "due_at", "pk")
+    rules = list(ordered.values_list("pk", flat=True))
     return sum(evaluate_rule(rule_id, now=now) for rule_id in rules)
 
 
@@ -87,14 +89,10 @@ WHERE rule.id = state.rule_id AND rule.organization_id = %(organization)s
 
 def _pass_over_quiet_patterns(organization_id: int, *, now: datetime) -> None:
     """Pattern rules without alerts are evaluated by the ingest of lines alone."""
-    with transaction.atomic():
-        windows.lock(organization_id)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _ADVANCE_QUIET, {"now": now, "organization": organization_id}
-            )
-            if cursor.rowcount:
-                windows.prune(organization_id, now=now)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ADVANCE_QUIET, {"now": now, "organization": organization_id})
+        if cursor.rowcount:
+            windows.prune(organization_id, now=now)
 
 
 def _claim(rule_id: int, *, now: datetime) -> RuleState | None:

@@ -106,7 +106,7 @@ WHERE bucket.rule_id = rule.id AND rule.organization_id = %s
 
 
 def prune(organization_id: int, *, now: datetime) -> None:
-    """Delete what has left its rule's window for good; hold the lock."""
+    """Delete what has left its rule's window for good, which needs no lock."""
     with connection.cursor() as cursor:
         cursor.execute(_PRUNE, [organization_id, now - _GRACE])
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -145,7 +145,5 @@ def test_a_preview_leaves_nothing_behind(api, log):
 def test_a_year_is_cut_to_the_last_seven_days(api):
     body = preview(api, PATTERN, range="52w").json()
 
-    length = timezone.datetime.fromisoformat(
-        body["end"]
-    ) - timezone.datetime.fromisoformat(body["start"])
-    assert length == timedelta(days=7)
+    start, end = (datetime.fromisoformat(body[name]) for name in ("start", "end"))
+    assert end - start == timedelta(days=7)
