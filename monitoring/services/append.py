@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from django.conf import settings
 
 from accounts.models import Organization
 from accounts.scope import Scope
-from monitoring.store import logs, registry, samples
+from monitoring.store import engine, registry
 from monitoring.store.blocks import Samples
 from monitoring.store.registry import LimitExceededError, Owner
 from monitoring.telemetry import LogBatch, SampleBatch
@@ -25,6 +24,8 @@ __all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples
 
 # How far ahead of ours a sender's clock may be.
 MAX_AHEAD = timedelta(hours=1)
+
+DAY_MS = 86_400_000
 
 TOO_OLD = "older_than_retention"
 TOO_NEW = "too_far_in_the_future"
@@ -55,10 +56,10 @@ def append_logs(
     ids = registry.resolve_streams(
         owner,
         [batch.streams[i] for i in used],
-        limit=_limits(scope).max_streams,
+        limit=lambda: _limits(scope).max_streams,
         now=now,
     )
-    logs.append_logs(
+    engine.append_logs(
         scope.organization_id,
         np.array(ids, np.int64)[np.searchsorted(used, index)],
         _plausible(batch.table.column("ts_ns").to_numpy(), now),
@@ -99,13 +100,13 @@ def append_samples(
         registry.resolve_series(
             owner,
             [batch.series[i] for i in used],
-            limit=_limits(scope).max_series,
+            limit=lambda: _limits(scope).max_series,
             now=now,
         ),
         np.int64,
     )[np.searchsorted(used, index)]
     registry.describe_metrics(owner, batch.metadata, now=now)
-    samples.append_samples(
+    engine.append_samples(
         scope.organization_id,
         ids[:, 1],
         Samples(
@@ -122,14 +123,14 @@ def _within_retention(
     ts_ms: npt.NDArray[np.int64], now: datetime
 ) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
     now_ms = _ns(now) // 10**6
-    old = ts_ms < now_ms - settings.METRIC_RETENTION_DAYS * samples.DAY_MS
+    old = ts_ms < now_ms - settings.METRIC_RETENTION_DAYS * DAY_MS
     new = ts_ms > now_ms + int(MAX_AHEAD.total_seconds() * 1000)
     counts = {TOO_OLD: np.count_nonzero(old), TOO_NEW: np.count_nonzero(new)}
     rejected = {reason: int(count) for reason, count in counts.items() if count}
     return ~(old | new), rejected
 
 
-def _limits(scope: Scope) -> Any:
+def _limits(scope: Scope) -> Organization:
     return Organization.objects.only("max_series", "max_streams").get(
         pk=scope.organization_id
     )

@@ -11,9 +11,8 @@ from typing import Literal
 from accounts.scope import Scope
 from monitoring.labels import Matcher
 from monitoring.services import selection
-from monitoring.store import log_reads, logs
-from monitoring.store.log_reads import FoundLine, Position
-from monitoring.store.logs import ALL_LEVELS, LogScan
+from monitoring.store import engine
+from monitoring.store.interface import ALL_LEVELS, FoundLine, LogScan, Position
 from monitoring.telemetry import Level, TooMuchDataError
 
 MAX_LIMIT = 10_000
@@ -79,7 +78,7 @@ def read_logs(scope: Scope, query: LogQuery) -> LogPage:
     scan = _scan(scope, query)
     if scan is None:
         return LogPage([], None)
-    found = log_reads.read_logs(
+    found = engine.read_logs(
         scan,
         newest_first=query.direction == "backward",
         after=after,
@@ -95,7 +94,7 @@ def read_logs(scope: Scope, query: LogQuery) -> LogPage:
 def count_logs(scope: Scope, query: LogQuery) -> int:
     """Return the exact number of lines, whatever the query's limit."""
     scan = _scan(scope, query)
-    return 0 if scan is None else log_reads.count_logs(scan)
+    return 0 if scan is None else engine.count_logs(scan)
 
 
 def log_volume(scope: Scope, query: LogQuery, step_ns: int) -> list[VolumeBucket]:
@@ -110,7 +109,7 @@ def log_volume(scope: Scope, query: LogQuery, step_ns: int) -> list[VolumeBucket
     starts = range(query.start_ns, query.end_ns, step_ns)
     if scan is None:
         return [VolumeBucket(start, {}) for start in starts]
-    volume = log_reads.log_volume(scan, step_ns).tolist()
+    volume = engine.log_volume(scan, step_ns).tolist()
     return [
         VolumeBucket(start, {Level(n): c for n, c in enumerate(counts) if c})
         for start, counts in zip(starts, volume, strict=True)
@@ -119,7 +118,7 @@ def log_volume(scope: Scope, query: LogQuery, step_ns: int) -> list[VolumeBucket
 
 def log_labels(scope: Scope, start_ns: int, end_ns: int) -> dict[str, list[str]]:
     """Return the values of each label of the streams with lines in the range."""
-    used = logs.streams_with_lines(scope.organization_id, start_ns, end_ns)
+    used = engine.streams_with_lines(scope.organization_id, start_ns, end_ns)
     values: dict[str, set[str]] = {}
     for labels in selection.stream_labels(scope, used).values():
         for name, value in labels.items():

@@ -16,7 +16,8 @@ from monitoring import promql
 from monitoring.labels import METRIC_NAME, Labels, Matcher, MatchOp
 from monitoring.models import Metric
 from monitoring.services import selection
-from monitoring.store import samples
+from monitoring.store import engine
+from monitoring.store.interface import MAX_SAMPLES
 from monitoring.telemetry import (
     STALE_NAN_BITS,
     MetricType,
@@ -50,7 +51,7 @@ class _ScopedQuerier:
         found = selection.matching_series(self.scope, matchers)
         metrics = sorted({metric_id for _id, metric_id, _labels in found})
         ids = np.array([pk for pk, _metric, _labels in found], np.int64)
-        run = samples.read_samples(
+        run = engine.read_samples(
             self.scope.organization_id,
             ids,
             metrics if len(metrics) < MANY_METRICS else None,
@@ -110,7 +111,7 @@ def _limits() -> promql.Limits:
 
     return promql.Limits(
         max_series=selection.MAX_SERIES,
-        max_samples=samples.MAX_SAMPLES,
+        max_samples=MAX_SAMPLES,
         max_points=MAX_POINTS,
         deadline=deadline,
     )

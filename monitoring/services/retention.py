@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import Organization
-from monitoring.store import partitions, registry
+from monitoring.store import engine, registry
 
 # A day is dropped this long after its last sample or line could still be appended:
 # ids that a process has cached then still exist. See monitoring/store/known.py.
@@ -33,9 +33,8 @@ def apply_retention(now: datetime) -> RetentionOutcome:
     """
     metrics_from = now - timedelta(days=settings.METRIC_RETENTION_DAYS) - MARGIN
     logs_from = now - timedelta(days=settings.LOG_RETENTION_DAYS) - MARGIN
-    dropped = partitions.drop_before(partitions.SAMPLES, metrics_from.date())
-    dropped += partitions.drop_before(partitions.LOGS, logs_from.date())
-    orphans = partitions.delete_orphans()
+    dropped = engine.delete_before(samples=metrics_from.date(), logs=logs_from.date())
+    orphans = engine.delete_orphans()
     series = streams = 0
     for organization_id in Organization.objects.values_list("pk", flat=True):
         # `last_seen` is true to within hours, and whole days are dropped.
@@ -47,4 +46,4 @@ def apply_retention(now: datetime) -> RetentionOutcome:
 def prepare_partitions(now: datetime) -> None:
     """Make the partitions of today and the next days."""
     days: Iterable[datetime] = (now + timedelta(days=n) for n in range(AHEAD + 1))
-    partitions.ensure([day.date() for day in days], now=now)
+    engine.prepare([day.date() for day in days], now=now)

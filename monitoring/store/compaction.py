@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 
 from monitoring.store.connection import Row, execute, fetch
+from monitoring.store.interface import SourcesGoneError
 
 # So many blocks of one size make it worth while to merge them.
 FAN_IN = 8
@@ -30,10 +31,6 @@ class Candidate:
 
     id: int
     count: int
-
-
-class SourcesGoneError(Exception):
-    """Blocks to be merged were deleted meanwhile: with their day, by retention."""
 
 
 def tier(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -105,7 +102,7 @@ def take_out(table: str, column: str, day: date, ids: Sequence[int]) -> list[Row
     return rows
 
 
-def organizations_with_fresh_blocks() -> list[int]:
+def organizations_to_compact() -> list[int]:
     """Return organizations where somewhere may be enough small blocks to merge."""
     rows = fetch(
         "SELECT organization_id FROM monitoring_sampleblock WHERE level = 0"

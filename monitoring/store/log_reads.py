@@ -4,42 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.store.blocks import Int64s, LogLines, decode_logs
+from monitoring.store.interface import FoundLine, LogScan, Position
 from monitoring.store.logs import (
-    LogScan,
     StoredBlock,
     blocks_in_order,
     blocks_to_count,
+    text_to_decide,
     wanted_rows,
 )
 from monitoring.telemetry import LEVEL_WORDS
-
-
-class Position(NamedTuple):
-    """The place of a line in the one order of all lines; it never changes.
-
-    `origin` and `row` say where in which block a line was appended: equal times are
-    told apart whatever compaction does with the blocks.
-    """
-
-    ts_ns: int
-    stream_id: int
-    origin: int
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLine:
-    position: Position
-    level: int
-    line: str
-    fields: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +62,7 @@ def _hits(
     after: Position | None,
     limit: int,
 ) -> list[_Hit]:
-    lines = _decode(block, scan.text)
+    lines = _decode(block, text_to_decide(scan))
     chosen = wanted_rows(lines, scan)
     if after is not None:
         chosen = chosen[
@@ -161,7 +140,7 @@ def count_logs(scan: LogScan) -> int:
         if block.payload is None:
             total += sum(block.level_counts[level] for level in scan.levels)
         else:
-            total += len(wanted_rows(_decode(block, scan.text), scan))
+            total += len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
     return total
 
 
@@ -186,7 +165,7 @@ def log_volume(scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
 def _tally(
     block: StoredBlock, scan: LogScan, step_ns: int
 ) -> Iterator[tuple[int, int, int]]:
-    lines = _decode(block, scan.text)
+    lines = _decode(block, text_to_decide(scan))
     chosen = wanted_rows(lines, scan)
     bucket = (lines.ts_ns[chosen] - scan.start_ns) // step_ns
     key = bucket * len(LEVEL_WORDS) + lines.levels[chosen]

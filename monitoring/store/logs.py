@@ -21,8 +21,9 @@ from monitoring.store.blocks import (
     split_logs,
 )
 from monitoring.store.connection import Row, copy_in, fetch, stream
+from monitoring.store.interface import LogScan
 from monitoring.store.samples import DAY_MS, day_of_ms
-from monitoring.telemetry import LEVEL_WORDS, Level
+from monitoring.telemetry import LEVEL_WORDS
 
 NS_IN_MS = 1_000_000
 DAY_NS = DAY_MS * NS_IN_MS
@@ -32,8 +33,6 @@ FRESH, MERGED, FINISHED = 0, 1, 2
 
 # Blocks fetched at once: first few, for a page is often full soon.
 FIRST_FETCH, LARGEST_FETCH = 2, 64
-
-ALL_LEVELS = frozenset(Level)
 
 COLUMNS = {
     "day": "date",
@@ -52,30 +51,6 @@ COLUMNS = {
 _OF_INTEREST = """
   organization_id = %s AND day BETWEEN %s AND %s AND max_ts >= %s AND min_ts < %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class LogScan:
-    """Which lines are wanted: start <= ts < end, in nanoseconds since the epoch.
-
-    `streams` holds ids; None stands for all of the organization.
-    """
-
-    organization_id: int
-    start_ns: int
-    end_ns: int
-    streams: Sequence[int] | None = None
-    contains: str = ""
-    levels: frozenset[Level] = ALL_LEVELS
-
-    @property
-    def any_level(self) -> bool:
-        return len(self.levels) == len(Level)
-
-    @property
-    def text(self) -> list[str]:
-        """The text columns that must be decoded to decide about a line."""
-        return ["line"] if self.contains else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +163,7 @@ def blocks_to_count(scan: LogScan, step_ns: int | None = None) -> Iterator[Store
 
 
 def streams_with_lines(organization_id: int, start_ns: int, end_ns: int) -> list[int]:
-    """Return the ids of streams that have a block in the range."""
+    """Return the ids of streams that have a block in or around the range."""
     scan = LogScan(organization_id, start_ns, end_ns)
     where, parameters = _conditions(scan)
     rows = fetch(
@@ -229,10 +204,15 @@ def _conditions(scan: LogScan) -> tuple[str, list[Any]]:
     return " AND ".join(parts), parameters
 
 
+def text_to_decide(scan: LogScan) -> list[str]:
+    """Return the text columns without which nothing can be said about a line."""
+    return ["line"] if scan.contains else []
+
+
 def wanted_rows(lines: LogLines, scan: LogScan) -> npt.NDArray[np.intp]:
     """Return which of a block's lines are wanted, in their order.
 
-    `lines` must have been decoded with the columns of `scan.text`.
+    `lines` must have been decoded with the columns that `text_to_decide` names.
     """
     start = int(np.searchsorted(lines.ts_ns, scan.start_ns))
     end = int(np.searchsorted(lines.ts_ns, scan.end_ns))

@@ -56,28 +56,32 @@ def forget() -> None:
 
 
 def resolve_series(
-    owner: Owner, series: Sequence[Labels], *, limit: int, now: datetime
+    owner: Owner, series: Sequence[Labels], *, limit: Callable[[], int], now: datetime
 ) -> list[tuple[int, int]]:
     """Return (series id, metric id) for each label set, registering new ones.
 
-    Raises LimitExceededError before anything is written.
+    `limit` is asked only when there are new ones. Raises LimitExceededError before anything is written.
     """
     rows = _resolve(_SERIES, owner, series, limit, now)
     return [(series_id, metric_id) for series_id, metric_id in rows]
 
 
 def resolve_streams(
-    owner: Owner, streams: Sequence[Labels], *, limit: int, now: datetime
+    owner: Owner, streams: Sequence[Labels], *, limit: Callable[[], int], now: datetime
 ) -> list[int]:
     """Return the stream id for each label set, registering new ones.
 
-    Raises LimitExceededError before anything is written.
+    `limit` is asked only when there are new ones. Raises LimitExceededError before anything is written.
     """
     return [row[0] for row in _resolve(_STREAMS, owner, streams, limit, now)]
 
 
 def _resolve(
-    kind: _Kind, owner: Owner, sets: Sequence[Labels], limit: int, now: datetime
+    kind: _Kind,
+    owner: Owner,
+    sets: Sequence[Labels],
+    limit: Callable[[], int],
+    now: datetime,
 ) -> list[Row]:
     keys = [(owner.organization_id, owner.team_id, hash(labels)) for labels in sets]
     found: dict[Hashable, Row | None] = {key: kind.known.get(key, now) for key in keys}
@@ -97,7 +101,7 @@ def _look_up(
     kind: _Kind,
     owner: Owner,
     missing: Mapping[Hashable, Labels],
-    limit: int,
+    limit: Callable[[], int],
     now: datetime,
 ) -> dict[Hashable, Row]:
     salt = owner.team_id or 0
@@ -114,7 +118,7 @@ def _register(
     kind: _Kind,
     owner: Owner,
     by_print: Mapping[int, Labels],
-    limit: int,
+    limit: Callable[[], int],
     now: datetime,
 ) -> dict[int, Row]:
     """Create what does not exist and note what is in use again, alone."""
@@ -122,7 +126,7 @@ def _register(
     rows = _read(kind, owner, list(by_print))
     new = {p: labels for p, labels in by_print.items() if p not in rows}
     if new:
-        _check_limit(kind, owner, len(new), limit)
+        _check_limit(kind, owner, len(new), limit())
         kind.insert(owner, new, now)
     _touch(kind, owner, _unused(rows, now), now)
     return _read(kind, owner, list(by_print))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitoring.store import blocks, partitions
+from monitoring.store import blocks, interface, partitions
 from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.connection import Row, copy_in, fetch
 from monitoring.telemetry import TooMuchDataError
@@ -21,9 +21,6 @@ LAST_MS = 253_402_300_799_999
 
 # Until it is compacted into a day, a block stays inside one window.
 WINDOW_MS = 2 * 3_600_000
-
-# What one read may load: 50 M samples take 1.2 GB.
-MAX_SAMPLES = 50_000_000
 
 COLUMNS = {
     "day": "date",
@@ -118,8 +115,10 @@ def read_samples(
     for _appended, payload in rows:
         run = _narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
         total += len(run)
-        if total > MAX_SAMPLES:
-            raise TooMuchDataError(f"The query needs more than {MAX_SAMPLES} samples.")
+        if total > interface.MAX_SAMPLES:
+            raise TooMuchDataError(
+                f"The query needs more than {interface.MAX_SAMPLES} samples."
+            )
         runs.append(run)
     return blocks.merge_samples(runs)
 

@@ -244,7 +244,7 @@ def test_history_of_too_many_steps_is_refused(scope):
 
 
 def test_a_query_of_too_many_samples_is_refused(scope, monkeypatch):
-    monkeypatch.setattr("monitoring.store.samples.MAX_SAMPLES", 3)
+    monkeypatch.setattr("monitoring.store.interface.MAX_SAMPLES", 3)
     append(scope, [(SERIES[0], NOW_MS - n, 1.0) for n in range(4)])
 
     with pytest.raises(TooMuchDataError):

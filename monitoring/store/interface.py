@@ -1,0 +1,152 @@
+"""What a store of telemetry does, and the words it is spoken to with.
+
+Ids of series and streams come from the registry, which is PostgreSQL's whatever the
+store is. Who may see what has been decided before: a store knows no scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from monitoring.store.blocks import Int64s, Samples
+from monitoring.telemetry import Level
+
+ALL_LEVELS = frozenset(Level)
+
+# What one read may load: 50 M samples take 1.2 GB.
+MAX_SAMPLES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogScan:
+    """Which lines are wanted: start <= ts < end, in nanoseconds since the epoch.
+
+    `streams` holds ids; None stands for all of the organization.
+    """
+
+    organization_id: int
+    start_ns: int
+    end_ns: int
+    streams: Sequence[int] | None = None
+    contains: str = ""
+    levels: frozenset[Level] = ALL_LEVELS
+
+    @property
+    def any_level(self) -> bool:
+        return len(self.levels) == len(Level)
+
+
+class Position(NamedTuple):
+    """The place of a line in the one order of all lines; it never changes.
+
+    `origin` and `row` tell lines of one stream and time apart, in order of arrival.
+    """
+
+    ts_ns: int
+    stream_id: int
+    origin: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLine:
+    position: Position
+    level: int
+    line: str
+    fields: dict[str, str]
+
+
+class SourcesGoneError(Exception):
+    """Blocks to be merged were merged or dropped by someone else meanwhile."""
+
+
+class Store(Protocol):
+    """Keeps samples and lines; joins the caller's transaction where it writes them."""
+
+    def append_samples(
+        self, organization_id: int, metrics: Int64s, samples: Samples, *, now: datetime
+    ) -> None:
+        """`metrics` has the metric id of every sample."""
+        ...
+
+    def append_logs(
+        self,
+        organization_id: int,
+        streams: Int64s,
+        ts_ns: Int64s,
+        levels: npt.NDArray[np.int8],
+        text: pa.Table,
+        *,
+        now: datetime,
+    ) -> None:
+        """`text` has the column "line" and columns "field.<name>"."""
+        ...
+
+    def read_samples(
+        self,
+        organization_id: int,
+        series: Int64s,
+        metrics: Sequence[int] | None,
+        start_ms: int,
+        end_ms: int,
+    ) -> Samples:
+        """Return the samples of these series (ids, sorted) with start <= ts <= end.
+
+        They are sorted by series and time; of doubles, the last appended remains.
+        `metrics` are the series' metrics; None spares the narrowing where nearly all
+        of them are meant. Raises TooMuchDataError.
+        """
+        ...
+
+    def read_logs(
+        self, scan: LogScan, *, newest_first: bool, after: Position | None, limit: int
+    ) -> list[FoundLine]:
+        """Return the first `limit` wanted lines behind `after`, in the asked order."""
+        ...
+
+    def count_logs(self, scan: LogScan) -> int:
+        """Return the exact number of wanted lines."""
+        ...
+
+    def log_volume(self, scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
+        """Return the number of wanted lines by bucket and level.
+
+        Buckets of `step_ns` begin at `scan.start_ns`; the last may be cut off.
+        """
+        ...
+
+    def streams_with_lines(
+        self, organization_id: int, start_ns: int, end_ns: int
+    ) -> list[int]:
+        """Return the ids of streams that may have lines in the range."""
+        ...
+
+    def prepare(self, days: Iterable[date], *, now: datetime) -> None:
+        """Make ready for samples and lines of these days."""
+        ...
+
+    def organizations_to_compact(self) -> list[int]: ...
+
+    def compact(self, organization_id: int, *, now: datetime) -> Iterator[int]:
+        """Do one merge after the other; yield the number of blocks each has merged.
+
+        Each merge is a transaction of its own, so that the caller may stop in between.
+        0 means that another worker is compacting for the organization. Raises
+        SourcesGoneError when another worker or retention was faster.
+        """
+        ...
+
+    def delete_before(self, *, samples: date, logs: date) -> int:
+        """Delete all earlier days, outside any transaction; return their number."""
+        ...
+
+    def delete_orphans(self) -> int:
+        """Delete what deleted organizations have left; return the number of blocks."""
+        ...
