@@ -78,12 +78,16 @@ SET evaluated_at = %(now)s, duration_ms = 0, error = '',
     due_at = due_at + make_interval(secs => rule.interval_seconds
         * (floor(extract(epoch FROM %(now)s - due_at) / rule.interval_seconds) + 1))
 FROM alerts_rule rule
-WHERE rule.id = state.rule_id AND rule.organization_id = %(organization)s
-  AND rule.kind = 'pattern' AND rule.enabled AND state.due_at <= %(now)s
-  AND NOT EXISTS (
-    SELECT FROM alerts_alert alert
-    WHERE alert.rule_id = rule.id
-      AND (alert.status <> 'resolved' OR alert.awaits_recovery))
+WHERE rule.id = state.rule_id AND state.rule_id IN (
+    SELECT due.rule_id
+    FROM alerts_rulestate due JOIN alerts_rule quiet ON quiet.id = due.rule_id
+    WHERE quiet.organization_id = %(organization)s AND due.due_at <= %(now)s
+      AND quiet.kind = 'pattern' AND quiet.enabled
+      AND NOT EXISTS (
+        SELECT FROM alerts_alert alert
+        WHERE alert.rule_id = quiet.id
+          AND (alert.status <> 'resolved' OR alert.awaits_recovery))
+    FOR UPDATE OF due SKIP LOCKED)
 """
 
 
