@@ -1,9 +1,11 @@
 from django.apps import AppConfig
+from typing_extensions import override
 
 
 class ConfigConfig(AppConfig):
     name = "config"
 
+    @override
     def ready(self) -> None:
         # Settings and models are loaded only now.
         from django_q.signals import post_execute_in_worker  # noqa: PLC0415

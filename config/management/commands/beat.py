@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+from typing_extensions import override
 
 from config.services.beat import Beat, periodic_modules
 
@@ -13,6 +14,7 @@ from config.services.beat import Beat, periodic_modules
 class Command(BaseCommand):
     help = "Asks every second what is due and enqueues it; one of many leads."
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django_q import cluster
 from django_q.management.commands import qcluster
+from typing_extensions import override
 
 from config.services.queue_sentinel import QueueSentinel
 
@@ -15,6 +16,7 @@ _VARIABLE = "Q_CLUSTER_NAME"
 class Command(qcluster.Command):
     help = "Runs the workers of one queue: default, or --name ingest."
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["cluster_name"]
         if name and os.environ.get(_VARIABLE) != name:

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 from redis import RedisError
+from typing_extensions import override
 
 from config.services import locations, preparation
 from config.services.locks import FileLock
@@ -33,10 +34,12 @@ class Command(BaseCommand):
     # It starts the database itself.
     requires_system_checks = []
 
+    @override
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--bind", default="127.0.0.1", help="Address to listen on.")
 
+    @override
     def handle(self, *args: Any, port: int, bind: str, **options: Any) -> None:
         started = time.monotonic()
         lock = self._only_one()
