@@ -27,6 +27,10 @@ CONTINUATION = (
     r")"
 )
 
+FRAME, CODE = r'^  File "', r"^    \S"
+EXCEPTION = r"^[a-zA-Z_][\w.]*(?:: |$)"
+BLANK = r"^\s*$"
+
 
 def continuation_mask(lines: Any, format_name: str | None = None) -> Bools:
     """Return which lines continue the one before them.
@@ -36,9 +40,29 @@ def continuation_mask(lines: Any, format_name: str | None = None) -> Bools:
     lines = as_strings(lines)
     known = FORMATS.get(format_name or "")
     if known is not None and known.event_start:
-        found = pc.invert(pc.match_substring_regex(lines, known.event_start))
-    else:
-        found = pc.match_substring_regex(lines, CONTINUATION)
+        return ~_matching(lines, known.event_start)
+    found = _matching(lines, CONTINUATION)
+    if not found.any():
+        return found
+    found |= _matching(lines, EXCEPTION) & _behind_python_frame(lines)
+    # A blank line belongs to the trace that goes on behind it.
+    found[:-1] |= _matching(lines, BLANK)[:-1] & found[1:]
+    return found
+
+
+def _behind_python_frame(lines: pa.Array) -> Bools:
+    """Return which lines come right behind the last frame of a Python traceback."""
+    frame, code = _matching(lines, FRAME), _matching(lines, CODE)
+    behind = np.zeros(len(lines), np.bool_)
+    behind[2:] = frame[:-2]
+    # Newer versions mark the place in a line of its own.
+    behind[3:] |= frame[:-3]
+    behind[1:] &= code[:-1]
+    return behind
+
+
+def _matching(lines: pa.Array, expression: str) -> Bools:
+    found = pc.match_substring_regex(lines, expression)
     return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
@@ -54,7 +78,8 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     streams = batch.table.column("stream").to_numpy()
     # Each stream's lines in a row: streams may alternate within a batch.
     order = np.argsort(streams, kind="stable")
-    heads = ~continuation_mask(lines, format_name)[order]
+    lines = lines.take(pa.array(order))
+    heads = ~continuation_mask(lines, format_name)
     heads[0] = True
     heads[1:] |= np.diff(streams[order]) != 0
     heads |= _too_far(heads)
@@ -62,7 +87,7 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
         return batch
     first = np.flatnonzero(heads)
     offsets = pa.array(np.append(first, len(order)), pa.int64())
-    groups = pa.LargeListArray.from_arrays(offsets, lines.take(pa.array(order)))
+    groups = pa.LargeListArray.from_arrays(offsets, lines)
     joined = pc.binary_join(groups, pa.scalar("\n", pa.large_string()))
     back = np.argsort(order[first])
     table = batch.table.take(pa.array(order[first][back]))

@@ -14,14 +14,16 @@ PYTHON = """\
 Traceback (most recent call last):
   File "shop.py", line 7, in pay
     raise Refused
-ValueError: card
+shop.Refused: card
 
 During handling of the above exception, another exception occurred:
 
 Traceback (most recent call last):
   File "shop.py", line 9, in pay
-shop.errors.RefusedError
-2026-10-10 13:55:37,120 INFO shop: next""".replace("\n\n", "\n")
+    pay()
+    ~~~^^
+shop.errors.Refused
+2026-10-10 13:55:37,120 INFO shop: next"""
 JAVA = """\
 2026-10-10 13:55:36,120 [main] ERROR c.a.Shop - refused
 java.lang.IllegalStateException: card
@@ -33,6 +35,7 @@ Caused by: java.io.IOException
 2026-10-10 13:55:37,120 [main] INFO c.a.Shop - next"""
 GO = """\
 panic: runtime error: index out of range
+
 goroutine 1 [running]:
 main.(*Shop).Pay(0xc000012345)
 \t/src/shop.go:7 +0x1d
@@ -73,10 +76,20 @@ def test_a_stack_trace_becomes_one_event(trace, events):
         "Caused by the weather",
         "do_it now (or never)",
         "ERROR: x",
+        "shop.Refused: card",
+        "   ",
     ],
 )
 def test_what_stands_for_itself_is_no_continuation(line):
     assert continuation_mask(pa.array([line], pa.large_string())).tolist() == [False]
+
+
+def test_a_blank_line_between_events_stays_apart():
+    lines = ["a", " a1", "", "b"]
+
+    joined = join_multiline(batch(lines)).table.column("line").to_pylist()
+
+    assert joined == ["a\n a1", "", "b"]
 
 
 def test_streams_are_joined_apart():
