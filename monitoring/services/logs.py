@@ -131,6 +131,8 @@ def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
     streams = selection.matching_streams(scope, query.matchers)
     if (streams is not None and not streams) or query.end_ns <= query.start_ns:
         return None
+    if not _is_text(query.contains):
+        return None
     return LogScan(
         organization_id=scope.organization_id,
         start_ns=query.start_ns,
@@ -139,6 +141,15 @@ def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
         contains=query.contains,
         levels=query.levels,
     )
+
+
+def _is_text(needle: str) -> bool:
+    """Whether a stored line can have it: half of a surrogate pair is in none."""
+    try:
+        needle.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _records(scope: Scope, found: Sequence[FoundLine]) -> list[LogRecord]:

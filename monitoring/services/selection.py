@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,9 @@ from monitoring.telemetry import TooMuchDataError
 
 # What one query may touch.
 MAX_SERIES = 200_000
+
+# NUL, and halves of a surrogate pair.
+_UNKNOWN_TO_POSTGRESQL = re.compile("[\0\ud800-\udfff]")
 
 Q = TypeVar("Q", bound=QuerySet[Any])
 
@@ -66,7 +70,7 @@ def matching_series(
 def _matching_metrics(scope: Scope, matchers: Sequence[Matcher]) -> dict[int, str]:
     rows = Metric.objects.visible_to(scope)
     for matcher in matchers:
-        if matcher.op is MatchOp.EQUAL:
+        if _is_plain(matcher):
             rows = rows.filter(name=matcher.value)
     return {
         pk: name
@@ -88,4 +92,9 @@ def _left_to_check(matchers: Sequence[Matcher]) -> list[Matcher]:
 
 
 def _is_plain(matcher: Matcher) -> bool:
-    return matcher.op is MatchOp.EQUAL and matcher.value != ""
+    """Whether PostgreSQL can compare."""
+    return (
+        matcher.op is MatchOp.EQUAL
+        and matcher.value != ""
+        and _UNKNOWN_TO_POSTGRESQL.search(matcher.name + matcher.value) is None
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -15,6 +16,8 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 Row = tuple[Any, ...]
+
+_numbers = count()
 
 
 def _raw() -> psycopg.Connection[Row]:
@@ -55,11 +58,14 @@ def copy_in(table: str, columns: dict[str, str], rows: Sequence[Row]) -> None:
 def stream(
     query: str, parameters: Sequence[Any] | Mapping[str, Any]
 ) -> Iterator[psycopg.ServerCursor[Row]]:
-    """Give a cursor over one snapshot whose rows are fetched, and made, as needed."""
+    """Give a cursor over one snapshot whose rows are fetched, and made, as needed.
+
+    A generator that uses it must be closed by its reader: it holds a transaction.
+    """
     with (
         transaction.atomic(),
         connection.wrap_database_errors,
-        psycopg.ServerCursor(_raw(), "vedette_stream") as cursor,
+        psycopg.ServerCursor(_raw(), f"stream_{next(_numbers)}") as cursor,
     ):
         cursor.execute(query, parameters, binary=True)
         yield cursor

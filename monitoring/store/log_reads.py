@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,17 +34,18 @@ def read_logs(
 ) -> list[FoundLine]:
     """Return the first `limit` wanted lines behind `after`, in the asked order."""
     best: list[_Hit] = []
-    for fetched in blocks_in_order(scan, newest_first=newest_first):
-        for block in fetched:
-            best += _hits(
-                block, scan, newest_first=newest_first, after=after, limit=limit
-            )
-        best.sort(key=lambda hit: hit.position, reverse=newest_first)
-        del best[limit:]
-        if len(best) == limit and _is_final(
-            best[-1], fetched[-1], newest_first=newest_first
-        ):
-            break
+    with closing(blocks_in_order(scan, newest_first=newest_first)) as found:
+        for fetched in found:
+            for block in fetched:
+                best += _hits(
+                    block, scan, newest_first=newest_first, after=after, limit=limit
+                )
+            best.sort(key=lambda hit: hit.position, reverse=newest_first)
+            del best[limit:]
+            if len(best) == limit and _is_final(
+                best[-1], fetched[-1], newest_first=newest_first
+            ):
+                break
     return _materialize(best)
 
 
@@ -136,11 +138,12 @@ def _decode(block: StoredBlock, text: list[str] | None) -> LogLines:
 def count_logs(scan: LogScan) -> int:
     """Return the exact number of wanted lines."""
     total = 0
-    for block in blocks_to_count(scan):
-        if block.payload is None:
-            total += sum(block.level_counts[level] for level in scan.levels)
-        else:
-            total += len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
+    with closing(blocks_to_count(scan)) as found:
+        for block in found:
+            if block.payload is None:
+                total += sum(block.level_counts[level] for level in scan.levels)
+            else:
+                total += len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
     return total
 
 
@@ -152,13 +155,14 @@ def log_volume(scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
     buckets = max(-(-(scan.end_ns - scan.start_ns) // step_ns), 0)
     volume = np.zeros((buckets, len(LEVEL_WORDS)), np.int64)
     wanted = np.array([level in scan.levels for level in range(len(LEVEL_WORDS))])
-    for block in blocks_to_count(scan, step_ns):
-        if block.payload is None:
-            bucket = (block.min_ts - scan.start_ns) // step_ns
-            volume[bucket] += np.where(wanted, block.level_counts, 0)
-        else:
-            for bucket, level, count in _tally(block, scan, step_ns):
-                volume[bucket, level] += count
+    with closing(blocks_to_count(scan, step_ns)) as found:
+        for block in found:
+            if block.payload is None:
+                bucket = (block.min_ts - scan.start_ns) // step_ns
+                volume[bucket] += np.where(wanted, block.level_counts, 0)
+            else:
+                for bucket, level, count in _tally(block, scan, step_ns):
+                    volume[bucket, level] += count
     return volume
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -119,7 +119,7 @@ def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines)
 
 def blocks_in_order(
     scan: LogScan, *, newest_first: bool
-) -> Iterator[list[StoredBlock]]:
+) -> Generator[list[StoredBlock], None, None]:
     """Yield the blocks that may have wanted lines, by their newest or oldest line.
 
     One snapshot of the table; payloads are read as the iteration goes on, so that a
@@ -138,7 +138,9 @@ def blocks_in_order(
             size = min(size * 2, LARGEST_FETCH)
 
 
-def blocks_to_count(scan: LogScan, step_ns: int | None = None) -> Iterator[StoredBlock]:
+def blocks_to_count(
+    scan: LogScan, step_ns: int | None = None
+) -> Generator[StoredBlock, None, None]:
     """Yield all blocks in question, with a payload only where it must be looked into.
 
     That is where the search is for text, where a block crosses a border of the range,

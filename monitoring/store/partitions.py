@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from monitoring.store.connection import execute, fetch, separate
@@ -17,7 +18,8 @@ SAMPLES = "monitoring_sampleblock"
 LOGS = "monitoring_logblock"
 TABLES = (SAMPLES, LOGS)
 
-# Nothing may lie outside: a sender with a broken clock must not make tables at will.
+# Nothing may lie outside, or before what is kept: a sender with a broken clock must not
+# make tables at will.
 OLDEST = timedelta(days=400)
 NEWEST = timedelta(days=2)
 
@@ -68,7 +70,9 @@ def forget() -> None:
 
 
 def _check(days: list[date], now: datetime) -> None:
-    first, last = (now - OLDEST).date(), (now + NEWEST).date()
+    kept = max(settings.METRIC_RETENTION_DAYS, settings.LOG_RETENTION_DAYS)
+    oldest = max(OLDEST, timedelta(days=kept + 1))
+    first, last = (now - oldest).date(), (now + NEWEST).date()
     for day in days:
         if not first <= day <= last:
             raise DayOutOfRangeError(f"{day} is not between {first} and {last}")

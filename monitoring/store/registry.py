@@ -217,7 +217,14 @@ def _insert_streams(owner: Owner, new: Mapping[int, Labels], now: datetime) -> N
 
 def _json(labels: Labels) -> str:
     """The metric's name stands in its own table, not among the labels."""
-    return orjson.dumps({n: v for n, v in labels if n != METRIC_NAME}).decode()
+    stored = {_clean(n): _clean(v) for n, v in labels if n != METRIC_NAME}
+    return orjson.dumps(stored).decode()
+
+
+def _clean(text: str) -> str:
+    """Replace what PostgreSQL cannot store: NUL, and halves of a surrogate pair."""
+    whole = text.encode("utf-8", "replace").decode()
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _register_metrics(owner: Owner, names: Sequence[str]) -> dict[str, int]:

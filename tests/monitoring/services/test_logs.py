@@ -279,6 +279,19 @@ def test_a_made_up_cursor_is_refused(scope, cursor):
         logs.read_logs(scope, dataclasses.replace(EVERYTHING, after=cursor))
 
 
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "a\0b", "%", "\\", "_"])
+def test_odd_characters_are_no_error(scope, odd):
+    append(scope, log_batch([(NOW_NS, "line")], labels={"source": f"x{odd}"}))
+    matcher = Matcher("source", MatchOp.EQUAL, odd)
+    queries = [
+        dataclasses.replace(EVERYTHING, contains=odd),
+        dataclasses.replace(EVERYTHING, matchers=(matcher,)),
+    ]
+
+    assert [logs.count_logs(scope, query) for query in queries] == [0, 0]
+    assert logs.count_logs(scope, EVERYTHING) == 1
+
+
 def test_too_many_buckets_are_refused(scope):
     with pytest.raises(TooMuchDataError):
         logs.log_volume(scope, EVERYTHING, 1000)

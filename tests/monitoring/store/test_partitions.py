@@ -58,6 +58,16 @@ def test_a_day_far_away_gets_no_partition(day):
         partitions.ensure([day], now=NOW)
 
 
+def test_a_long_retention_reaches_further_back(settings):
+    settings.METRIC_RETENTION_DAYS = 1000
+    day = (NOW - timedelta(days=1000)).date()
+
+    partitions.ensure([day], now=NOW)
+
+    assert partitions.drop_before(partitions.LOGS, day + timedelta(days=1)) == 1
+    assert partitions.drop_before(partitions.SAMPLES, day + timedelta(days=1)) == 1
+
+
 def test_earlier_days_are_dropped():
     partitions.ensure(DAYS, now=NOW)
 
