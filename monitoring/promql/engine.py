@@ -105,8 +105,7 @@ def _result(value: Value, run: Evaluator, kind: ResultType) -> Result:
 def _named(vector: Vector) -> Vector:
     """Drop the names that functions have left to be dropped, and empty series."""
     found = vector.take(np.flatnonzero(vector.present.any(axis=1)))
-    labels = _drop_names(found)
-    return merge_same(Vector(labels, found.values, found.present, found.nameless))
+    return merge_same(Vector.named(_drop_names(found), found.values, found.present))
 
 
 def _drop_names(vector: Vector) -> Sequence[Labels]:

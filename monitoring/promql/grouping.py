@@ -96,6 +96,11 @@ def merge_same(vector: Vector) -> Vector:
     """
     if len(set(vector.labels)) == len(vector.labels):
         return vector
+    nameless = vector.nameless
+    if nameless.any() and not nameless.all():
+        # With its name still to go a series is another one than with it to stay.
+        parts = np.flatnonzero(~nameless), np.flatnonzero(nameless)
+        return stack([merge_same(vector.take(rows)) for rows in parts])
     groups = Groups.of(vector.labels, lambda labels: labels)
     present = vector.present[groups.order]
     if (np.add.reduceat(present, groups.starts[:-1], axis=0, dtype=np.int64) > 1).any():
