@@ -38,7 +38,7 @@ APPEND = st.lists(LINE, min_size=1, max_size=10)
 STEPS = st.lists(APPEND | st.just("compact"), max_size=10)
 
 DATABASE = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

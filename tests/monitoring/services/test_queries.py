@@ -53,7 +53,7 @@ STEPS = st.lists(st.lists(SAMPLE, min_size=1, max_size=8) | COMPACT, max_size=14
 RANGE = st.tuples(st.sampled_from(TIMES), st.sampled_from(TIMES)).map(sorted)
 
 DATABASE = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
