@@ -39,20 +39,20 @@ AnyDecoded = Decoded[LogBatch] | Decoded[SampleBatch]
 class Route:
     kind: BatchKind
     decode: Callable[[bytes, Terms], AnyDecoded]
-    terms: Callable[[datetime, Mapping[str, str]], Terms]
+    terms: Callable[[datetime, Binding], Terms]
 
 
-def _terms_of_logs(now: datetime, labels: Mapping[str, str]) -> Terms:
+def _terms_of_logs(now: datetime, binding: Binding) -> Terms:
     """Any time will do: a line of another age is kept under that of its arrival."""
-    return Terms(_ns(now), labels, settings.INGEST_MAX_LINE_BYTES)
+    return Terms(_ns(now), binding.labels, settings.INGEST_MAX_LINE_BYTES)
 
 
-def _terms_of_metrics(now: datetime, labels: Mapping[str, str]) -> Terms:
+def _terms_of_metrics(now: datetime, binding: Binding) -> Terms:
     """A sample outside what is kept would be dropped later: its sender should know."""
     kept = timedelta(days=settings.METRIC_RETENTION_DAYS)
     return Terms(
         _ns(now),
-        labels,
+        binding.series_labels,
         earliest_ns=_ns(now - kept),
         latest_ns=_ns(now + MAX_AHEAD),
     )
@@ -117,7 +117,7 @@ def earlier_answer(push: Push, digest: str | None = None) -> Answer | None:
 def _decode(push: Push, body: bytes) -> AnyDecoded:
     route = ROUTES[push.request.path]
     try:
-        decoded = route.decode(body, route.terms(push.received_at, push.binding.labels))
+        decoded = route.decode(body, route.terms(push.received_at, push.binding))
     except MalformedBodyError as error:
         raise malformed(str(error)) from None
     if not decoded.batch.count:

@@ -22,12 +22,19 @@ class UnusableSourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Whose the telemetry is, and what is put on it."""
+    """Whose the telemetry is, and what is put on it.
+
+    Every log stream has the label `source`; a series has it where a source is named.
+    """
 
     source_id: int | None
     team_id: int | None
     priority: int
     labels: Mapping[str, str]
+
+    @property
+    def series_labels(self) -> Mapping[str, str]:
+        return {} if self.source_id is None else self.labels
 
 
 def binding_to_api(team_id: int | None) -> Binding:

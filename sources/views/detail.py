@@ -165,11 +165,8 @@ def _lines(scope: Scope, source: Source, now: datetime) -> list[LogRecord]:
 
 
 def _samples(scope: Scope, source: Source, now: datetime) -> list[dict[str, Any]]:
-    mine = [
-        sample
-        for sample in snapshot(scope, now=now)
-        if sample.labels.get("source") == source.name
-    ]
+    wanted = {"job": "host", **source.labels}.items()
+    mine = [s for s in snapshot(scope, now=now) if wanted <= s.labels.items()]
     return [
         {
             "name": _series_name(sample.name, sample.labels),

@@ -42,7 +42,9 @@ def test_an_accepted_sample_is_in_the_inbox(sender, cast):
 
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "rejected": []})
     batch = InboxBatch.objects.get()
-    assert SampleBatch.decode(bytes(batch.payload)).values.tolist() == [1.0]
+    decoded = SampleBatch.decode(bytes(batch.payload))
+    assert decoded.series == ((("__name__", "up"),),)
+    assert decoded.values.tolist() == [1.0]
     assert (batch.organization, batch.kind) == (cast.acme, BatchKind.SAMPLES)
 
 

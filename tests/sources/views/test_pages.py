@@ -99,14 +99,14 @@ def test_a_source_shows_what_it_brought(visit, cast):
 def test_a_host_shows_its_newest_samples(visit, cast):
     source = SourceFactory(organization=cast.acme, name="box", kind="host")
     now = timezone.now()
-    batch = sample_batch("node_load1", 0.5, at=now, source="box")
+    batch = sample_batch("node_load1", 0.5, at=now, job="host")
     deposit([arrival(cast.acme, batch, source=source, at=now)])
     drain(now)
 
     samples = visit("source-detail", source.pk).context["samples"]
 
     assert [(sample["name"], sample["value"]) for sample in samples] == [
-        ("node_load1", 0.5)
+        ('node_load1{job="host"}', 0.5)
     ]
 
 
