@@ -8,14 +8,11 @@ it decides what a member is; inside arrays anything goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-import orjson
-import pyarrow as pa
 
+from sources.formats.json_members import Members, joined, placed
+from sources.formats.json_strings import unescape
 from sources.formats.quoting import BACKSLASH, QUOTE, Positions, Tokens, byte_set, scan
 from sources.formats.spans import Bools, Ints, Text
 
@@ -45,24 +42,6 @@ for _before, _after in ("{:", "{}", ":{", ":,", ":}", ",:", "},", "}}"):
     FOLLOWS[ord(_before), ord(_after)] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """The members of the objects, in order; `names[codes[i]]` is the path of one.
-
-    `starts:ends` is the value (a string without its quotes), `raw_starts:raw_ends` the
-    value as JSON. `escaped` marks strings that hold escape sequences.
-    """
-
-    rows: Ints
-    codes: Ints
-    names: list[str]
-    starts: Ints
-    ends: Ints
-    raw_starts: Ints
-    raw_ends: Ints
-    escaped: Bools
-
-
 def flatten(text: Text) -> tuple[Bools, Members]:
     """Return which strings are JSON objects, and the members of those.
 
@@ -73,40 +52,8 @@ def flatten(text: Text) -> tuple[Bools, Members]:
     codes: dict[str, int] = {}
     for first, piece in text.pieces(PIECE):
         good[first : first + piece.count], members = _flatten(piece)
-        found.append(_placed(members, first, int(text.starts[first]), codes))
-    return good, _joined(found, list(codes))
-
-
-def _placed(members: Members, row: int, place: int, codes: dict[str, int]) -> Members:
-    """Return the members of a piece, counted from the start of the whole text."""
-    renumbered = [codes.setdefault(name, len(codes)) for name in members.names]
-    return replace(
-        members,
-        rows=members.rows + row,
-        codes=np.array(renumbered, np.int64)[members.codes],
-        starts=members.starts + place,
-        ends=members.ends + place,
-        raw_starts=members.raw_starts + place,
-        raw_ends=members.raw_ends + place,
-    )
-
-
-def _joined(pieces: list[Members], names: list[str]) -> Members:
-    def column(name: str) -> Any:
-        return np.concatenate(
-            [np.empty(0, np.int64), *(getattr(p, name) for p in pieces)]
-        )
-
-    return Members(
-        rows=column("rows"),
-        codes=column("codes"),
-        names=names,
-        starts=column("starts"),
-        ends=column("ends"),
-        raw_starts=column("raw_starts"),
-        raw_ends=column("raw_ends"),
-        escaped=column("escaped").astype(np.bool_),
-    )
+        found.append(placed(members, first, int(text.starts[first]), codes))
+    return good, joined(found, list(codes))
 
 
 def _flatten(text: Text) -> tuple[Bools, Members]:
@@ -269,25 +216,3 @@ def _nested_paths(
             paths.append(f"{paths[parent]}.{keys[key]}" if level > 1 else keys[key])
         result[here] = len(paths) - len(distinct) + which
     return result, paths
-
-
-def unescape(raw: str) -> str:
-    """Return what a JSON string without its quotes means; itself when it is not one."""
-    if "\\" not in raw:
-        return raw
-    try:
-        return str(orjson.loads(f'"{raw}"'))
-    except orjson.JSONDecodeError:
-        return raw
-
-
-def unescape_all(raw: pa.Array) -> pa.Array:
-    """Return the meaning of many JSON strings, parsed as one document."""
-    texts = raw.to_pylist()
-    try:
-        values = orjson.loads('["' + '","'.join(texts) + '"]')
-    except orjson.JSONDecodeError:
-        values = []
-    if len(values) != len(texts):
-        values = [unescape(text) for text in texts]
-    return pa.array(values, pa.large_string())

@@ -12,7 +12,9 @@ from typing_extensions import override
 
 from sources.formats import columns, meaning
 from sources.formats.base import Format, Parsed
-from sources.formats.json_text import Members, flatten, unescape_all
+from sources.formats.json_members import Members
+from sources.formats.json_strings import unescape_all
+from sources.formats.json_text import flatten
 from sources.formats.spans import Text, as_strings
 
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from sources.formats import columns, meaning, timestamps
 from sources.formats.base import Format, Parsed
-from sources.formats.json_text import unescape_all
+from sources.formats.json_strings import unescape_all
 from sources.formats.pairing import Words, split
 from sources.formats.quoting import BACKSLASH, QUOTE, byte_set, scan
 from sources.formats.spans import Bools, Ints, Text, as_strings

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.formats import json_text
-from sources.formats.json_text import MAX_DEPTH, flatten, unescape
+from sources.formats.json_strings import unescape
+from sources.formats.json_text import MAX_DEPTH, flatten
 from sources.formats.spans import Text
 
 pytestmark = pytest.mark.unit
