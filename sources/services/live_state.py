@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -21,13 +22,14 @@ def anything_changed(now: datetime) -> bool:
 
 def publish_states(now: datetime) -> None:
     """Publish on the topic `sources` what came in, failed or fell quiet just now."""
-    for source in _changed(now):
-        live.publish(
-            source.organization_id,
-            "sources",
-            state_event(source),
-            team_id=source.team_id,
-        )
+    changed = _changed(now).order_by("organization_id", "team_id", "pk")
+    for (organization_id, team_id), sources in groupby(changed, _audience):
+        events = [state_event(source) for source in sources]
+        live.publish_many(organization_id, "sources", events, team_id=team_id)
+
+
+def _audience(source: Source) -> tuple[int, int | None]:
+    return source.organization_id, source.team_id
 
 
 def state_event(source: Source) -> dict[str, Any]:
@@ -56,5 +58,5 @@ def _changed(now: datetime) -> QuerySet[Source]:
         state__last_seen__gt=since - QUIET_AFTER,
         state__last_seen__lte=now - QUIET_AFTER,
     )
-    changed = Source.unscoped.filter(recent | fell_quiet).order_by("pk")
+    changed = Source.unscoped.filter(recent | fell_quiet)
     return changed.annotate(status=status_at(now)).select_related("state")

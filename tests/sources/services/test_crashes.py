@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from monitoring.services.logs import LogQuery, count_logs
@@ -28,7 +30,7 @@ WORKER = """
 import django
 django.setup()
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 connection.settings_dict["NAME"] = {name!r}
 from sources.tasks import drain_inbox
 drain_inbox()
@@ -127,8 +129,6 @@ def test_a_batch_held_by_another_worker_is_passed_over(cast):
 
 def test_a_deadlock_is_not_the_batchs_fault(cast, source):
     """The database chooses a loser; it is told so, and nothing is counted against it."""
-    from django.db import OperationalError
-
     deposit([arrival(cast.acme, log_batch("a"), source=source)])
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '50ms'")
@@ -143,3 +143,41 @@ def test_a_deadlock_is_not_the_batchs_fault(cast, source):
             cursor.execute("RESET lock_timeout")
 
     assert InboxBatch.objects.get().attempts == 0
+
+
+def test_workers_side_by_side_store_every_line_once(cast):
+    """They meet on the same sources, minutes and streams, and never on a batch."""
+    sources = [SourceFactory(organization=cast.acme) for _ in range(3)]
+    deposit(
+        [
+            arrival(
+                cast.acme,
+                log_batch(f"line {i}", at=timezone.now(), host=f"h{i % 4}"),
+                source=sources[i % 3],
+                at=timezone.now(),
+            )
+            for i in range(90)
+        ]
+    )
+
+    with ThreadPoolExecutor(3) as pool:
+        workers = [pool.submit(drain_in_small_bites) for _ in range(3)]
+        totals = [worker.result() for worker in workers]
+
+    assert sum(totals) == 90
+    assert stored(cast.system()) == 90
+    lines = SourceState.objects.values_list("lines_total", flat=True)
+    assert sorted(lines) == [30, 30, 30]
+    assert not InboxBatch.objects.exists()
+
+
+def drain_in_small_bites() -> int:
+    """As a worker does: what lost against another transaction is tried again."""
+    total = 0
+    try:
+        while InboxBatch.objects.exists():
+            with contextlib.suppress(OperationalError):
+                total += drain(timezone.now(), max_batches=5).lines
+        return total
+    finally:
+        connection.close()
