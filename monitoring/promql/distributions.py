@@ -33,9 +33,8 @@ def call_quantile(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
     filled = np.zeros(values.shape, np.bool_)
     for table in tables(vector, groups):
         run.budget.check()
-        # Members to the last axis, where NaN is sorted to the end.
-        ordered = np.sort(table.values.transpose(0, 2, 1), axis=2)
-        size = table.present.sum(axis=1)
+        ordered = np.sort(table.values, axis=2)
+        size = table.present.sum(axis=2)
         found = quantile_of_sorted(ordered, size, quantile[table.steps])
         values[table.groups, table.steps] = found
         filled[table.groups, table.steps] = size > 0

@@ -82,15 +82,14 @@ def combine(node: Binary, left: Vector, right: Vector) -> Vector:
     matching, many, one = _orient(node.matching, left, right)
     project = projection(matching.labels, keep=matching.on)
     many_side, one_side = _sides(many, one, project)
-    counts = many_side.count(), one_side.count()
-    _refuse_duplicates(matching, one_side, counts, project)
+    _refuse_duplicates(matching, many_side, one_side, project)
     result_labels = _ResultLabels(node.op, matching)
     parts = [_matched(many_side, one_side, result_labels)]
     if matching.fill_right is not None:
-        missing = counts[1] == 0
+        missing = one_side.count() == 0
         parts.append(_without_one(many_side, missing, project, result_labels, matching))
     if matching.fill_left is not None:
-        missing = counts[0] == 0
+        missing = many_side.count() == 0
         parts.append(_without_many(one_side, missing, project, result_labels, matching))
     return _apply(node, matching, Pairs.joined(parts))
 
@@ -118,13 +117,14 @@ def _sides(many: Vector, one: Vector, project: Projection) -> tuple[Side, Side]:
 
 
 def _refuse_duplicates(
-    matching: Matching, one: Side, counts: tuple[Ints, Ints], project: Projection
+    matching: Matching, many: Side, one: Side, project: Projection
 ) -> None:
-    many_count, one_count = counts
-    doubled = one_count > 1
+    if len(np.unique(one.ids)) == len(one.ids):
+        return
+    doubled = one.count() > 1
     if matching.fill_left is None and matching.fill_right is None:
         # Nothing is matched at steps where the other side has no series at all.
-        doubled &= many_count.any(axis=0)
+        doubled &= many.vector.present.any(axis=0)
     if not doubled.any():
         return
     step = int(np.flatnonzero(doubled.any(axis=0))[0])

@@ -24,19 +24,22 @@ def call_ranked(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
     wanted = _counts(run, node, grid)
     vector = run.vector(node.expr, grid)
     groups = Groups.of(vector.labels, projection(node.labels, keep=not node.without))
-    ranks = np.full(vector.values.shape, np.iinfo(np.int64).max)
+    picked = np.zeros(vector.values.shape, np.bool_)
     for table in tables(vector, groups):
         run.budget.check()
+        chosen = _CHOICES[node.op](table, wanted[table.steps])
         inside = table.rows >= 0
-        ranks[table.rows[inside], table.steps] = _RANKS[node.op](table)[inside]
-    picked = vector.where(ranks < wanted)
+        rows = table.rows[inside]
+        picked[rows, table.steps] = chosen.transpose(0, 2, 1)[inside]
+    found = vector.where(picked)
     if grid.count > 1 or node.op == "limitk":
-        return picked
-    # At an instant the answer is ordered: by group, then as they were ranked.
-    return picked.take(np.lexsort((ranks[:, 0], groups.ids)))
+        return found
+    # At an instant the answer is ordered: by group, then by rank.
+    keys = vector.values[:, 0] * (1 if node.op == "bottomk" else -1)
+    return found.take(np.lexsort((keys, groups.ids)))
 
 
-def _counts(run: Evaluation, node: Aggregation, grid: Grid) -> Floats:
+def _counts(run: Evaluation, node: Aggregation, grid: Grid) -> Ints:
     assert node.param is not None  # noqa: S101  # the parser has counted arguments
     wanted = run.scalar(node.param, grid)
     if np.isnan(wanted).any():
@@ -44,31 +47,43 @@ def _counts(run: Evaluation, node: Aggregation, grid: Grid) -> Floats:
     for number in wanted[np.abs(wanted) >= _INT64].tolist():
         direction = "overflows" if number > 0 else "underflows"
         raise EvaluationError(f"Scalar value {general(number)} {direction} int64")
-    return np.trunc(wanted)
+    return wanted.astype(np.int64)
 
 
-def _rank_by_value(table: Table, keys: Floats) -> Ints:
-    """Rank ascending; equal values keep their order, NaN comes after all others."""
-    order = np.argsort(keys, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(keys.shape[1])[None, :, None], axis=1)
-    nan = table.present & np.isnan(keys)
-    if nan.any():
-        # What is not there is NaN as well: count only those that are.
-        numbers = (table.present & ~nan).sum(axis=1, keepdims=True)
-        ranks = np.where(nan, numbers + np.cumsum(nan, axis=1) - 1, ranks)
-    return ranks
+def _smallest(table: Table, keys: Floats, wanted: Ints) -> Bools:
+    """Choose so many with the smallest keys; of equal ones the first, NaN last."""
+    chosen = np.zeros(keys.shape, np.bool_)
+    for count in np.unique(wanted[wanted > 0]).tolist():
+        steps = np.flatnonzero(wanted == count)
+        present = table.present[:, steps]
+        chosen[:, steps] = _smallest_of(keys[:, steps], present, count)
+    return chosen
 
 
-def _rank_by_order(table: Table) -> Ints:
-    ranks: Ints = np.cumsum(table.present, axis=1) - 1
-    return ranks
+def _smallest_of(keys: Floats, present: Bools, count: int) -> Bools:
+    if count >= keys.shape[2]:
+        return present
+    # What is not there is NaN, and so is behind everything else.
+    last = np.partition(keys, count - 1, axis=2)[:, :, count - 1 : count]
+    short = np.isnan(last)
+    numbers = ~np.isnan(keys)
+    chosen: Bools = np.where(short, numbers, keys < last)
+    even = np.where(short, present & ~numbers, keys == last)
+    room = count - chosen.sum(axis=2, keepdims=True)
+    if (even.sum(axis=2, keepdims=True) > room).any():
+        even &= np.cumsum(even, axis=2) <= room
+    return chosen | even
 
 
-_RANKS: dict[str, Callable[[Table], Ints]] = {
-    "bottomk": lambda table: _rank_by_value(table, table.values),
-    "limitk": _rank_by_order,
-    "topk": lambda table: _rank_by_value(table, -table.values),
+def _first(table: Table, wanted: Ints) -> Bools:
+    chosen: Bools = np.cumsum(table.present, axis=2) <= wanted[:, None]
+    return chosen & table.present
+
+
+_CHOICES: dict[str, Callable[[Table, Ints], Bools]] = {
+    "bottomk": lambda table, wanted: _smallest(table, table.values, wanted),
+    "limitk": _first,
+    "topk": lambda table, wanted: _smallest(table, -table.values, wanted),
 }
 
 

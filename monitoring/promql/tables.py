@@ -16,10 +16,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Some groups at some steps: `values` are groups by members by steps.
+    """Some groups at some steps: `values` are groups by steps by members.
 
-    `rows` are the members' rows in the vector, -1 behind the last one. What is not
-    `present` is NaN.
+    `rows` are the members' rows in the vector, groups by members, -1 behind the last
+    one. What is not `present` is NaN.
     """
 
     groups: Ints
@@ -48,8 +48,10 @@ def _by_steps(vector: Vector, groups: Groups, members: Ints) -> Iterator[Table]:
     length = max(1, _CHUNK // rows.size)
     for start in range(0, vector.steps, length):
         steps = slice(start, min(start + length, vector.steps))
-        present = vector.present[:, steps][rows] & (rows >= 0)[:, :, None]
-        values = np.where(present, vector.values[:, steps][rows], np.nan)
+        present = vector.present[:, steps][rows].transpose(0, 2, 1)
+        present = present & (rows >= 0)[:, None, :]
+        values = vector.values[:, steps][rows].transpose(0, 2, 1)
+        values = np.where(present, values, np.nan)
         yield Table(members, rows, steps, values, present)
 
 

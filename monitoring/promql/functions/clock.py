@@ -32,8 +32,9 @@ def _start(seconds: Ints, unit: str) -> Ints:
 
 def _days_in_month(seconds: Ints) -> Ints:
     month = _date(seconds).astype("M8[M]")
-    days = (month + 1).astype("M8[D]") - month.astype("M8[D]")
-    return days.astype(np.int64)
+    length = (month + 1).astype("M8[D]") - month.astype("M8[D]")
+    days: Ints = length.astype(np.int64)
+    return days
 
 
 CLOCK_PARTS: dict[str, Callable[[Ints], Ints]] = {
