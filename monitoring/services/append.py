@@ -15,9 +15,10 @@ from django.conf import settings
 
 from accounts.models import Organization
 from accounts.scope import Scope
-from monitoring.store import engine, registry
+from monitoring.store import engine, metrics, registry
 from monitoring.store.blocks import Samples
-from monitoring.store.registry import LimitExceededError, Owner
+from monitoring.store.owner import Owner
+from monitoring.store.registry import LimitExceededError
 from monitoring.telemetry import LogBatch, SampleBatch
 
 __all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples"]
@@ -105,7 +106,7 @@ def append_samples(
         ),
         np.int64,
     )[np.searchsorted(used, index)]
-    registry.describe_metrics(owner, batch.metadata, now=now)
+    metrics.describe(owner, batch.metadata, now=now)
     engine.append_samples(
         scope.organization_id,
         ids[:, 1],

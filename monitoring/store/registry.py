@@ -14,9 +14,10 @@ import orjson
 from django.db import transaction
 
 from monitoring.labels import METRIC_NAME, Labels, fingerprint
+from monitoring.store import metrics
 from monitoring.store.connection import Row, execute, fetch
 from monitoring.store.known import KnownIds
-from monitoring.telemetry import MetricMetadata, MetricType
+from monitoring.store.owner import Owner, lock
 
 # `last_seen` is written this seldom. With the age of cached ids it is true to within
 # seven hours, which is what the clean-up of unused series counts on.
@@ -25,14 +26,6 @@ TOUCH_AFTER = timedelta(hours=6)
 
 class LimitExceededError(Exception):
     """The organization may not have that many series or log streams."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose telemetry is written: an organization's, or that of one team in it."""
-
-    organization_id: int
-    team_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +39,10 @@ class _Kind:
     known: KnownIds[Row]
 
 
-_metadata = KnownIds[MetricMetadata]()
-
-
 def forget() -> None:
     """Empty the caches, as a new process has them."""
-    for cache in (_SERIES.known, _STREAMS.known, _metadata):
-        cache.clear()
+    for known in (_SERIES.known, _STREAMS.known, metrics.known):
+        known.clear()
 
 
 def resolve_series(
@@ -60,7 +50,8 @@ def resolve_series(
 ) -> list[tuple[int, int]]:
     """Return (series id, metric id) for each label set, registering new ones.
 
-    `limit` is asked only when there are new ones. Raises LimitExceededError before anything is written.
+    `limit` is asked only when there are new ones. Raises LimitExceededError before
+    anything is written.
     """
     rows = _resolve(_SERIES, owner, series, limit, now)
     return [(series_id, metric_id) for series_id, metric_id in rows]
@@ -71,7 +62,8 @@ def resolve_streams(
 ) -> list[int]:
     """Return the stream id for each label set, registering new ones.
 
-    `limit` is asked only when there are new ones. Raises LimitExceededError before anything is written.
+    `limit` is asked only when there are new ones. Raises LimitExceededError before
+    anything is written.
     """
     return [row[0] for row in _resolve(_STREAMS, owner, streams, limit, now)]
 
@@ -122,7 +114,7 @@ def _register(
     now: datetime,
 ) -> dict[int, Row]:
     """Create what does not exist and note what is in use again, alone."""
-    _lock(owner)
+    lock(owner)
     rows = _read(kind, owner, list(by_print))
     new = {p: labels for p, labels in by_print.items() if p not in rows}
     if new:
@@ -130,14 +122,6 @@ def _register(
         kind.insert(owner, new, now)
     _touch(kind, owner, _unused(rows, now), now)
     return _read(kind, owner, list(by_print))
-
-
-def _lock(owner: Owner) -> None:
-    """Be the only one who registers for this organization, until the commit."""
-    fetch(
-        "SELECT pg_advisory_xact_lock(hashtextextended('monitoring.registry', %s))",
-        [owner.organization_id],
-    )
 
 
 def _read(kind: _Kind, owner: Owner, prints: list[int]) -> dict[int, Row]:
@@ -176,7 +160,7 @@ def _check_limit(kind: _Kind, owner: Owner, new: int, limit: int) -> None:
 
 def _insert_series(owner: Owner, new: Mapping[int, Labels], now: datetime) -> None:
     names = {p: dict(labels)[METRIC_NAME] for p, labels in new.items()}
-    metrics = _register_metrics(owner, sorted(set(names.values())))
+    ids = metrics.register(owner, sorted(set(names.values())))
     prints = list(new)
     execute(
         "INSERT INTO monitoring_series (organization_id, team_id, metric_id, labels,"
@@ -189,7 +173,7 @@ def _insert_series(owner: Owner, new: Mapping[int, Labels], now: datetime) -> No
             owner.team_id,
             now,
             now,
-            [metrics[names[p]] for p in prints],
+            [ids[names[p]] for p in prints],
             [_json(new[p]) for p in prints],
             prints,
         ],
@@ -227,61 +211,6 @@ def _clean(text: str) -> str:
     return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _register_metrics(owner: Owner, names: Sequence[str]) -> dict[str, int]:
-    execute(
-        "INSERT INTO monitoring_metric (organization_id, name, type, unit, help)"
-        " SELECT %s, name, %s, '', '' FROM unnest(%s::text[]) AS n(name)"
-        " ON CONFLICT DO NOTHING",
-        [owner.organization_id, MetricType.UNKNOWN.value, list(names)],
-    )
-    rows = fetch(
-        "SELECT name, id FROM monitoring_metric"
-        " WHERE organization_id = %s AND name = ANY(%s::text[])",
-        [owner.organization_id, list(names)],
-    )
-    return dict(rows)
-
-
-def describe_metrics(
-    owner: Owner, metadata: Mapping[str, MetricMetadata], *, now: datetime
-) -> None:
-    """Store what senders say of their metrics, where it differs from what is known.
-
-    An unknown type or an empty text never replaces a known one.
-    """
-    key = {name: (owner.organization_id, name) for name in metadata}
-    changed = {
-        name: said
-        for name, said in sorted(metadata.items())
-        if said != MetricMetadata() and _metadata.get(key[name], now) != said
-    }
-    if not changed:
-        return
-    _lock(owner)
-    _update_metrics(owner, changed)
-    _metadata.put_on_commit({key[name]: said for name, said in changed.items()}, now)
-
-
-def _update_metrics(owner: Owner, changed: Mapping[str, MetricMetadata]) -> None:
-    execute(
-        "UPDATE monitoring_metric AS m SET"
-        " type = CASE WHEN n.type = 'unknown' THEN m.type ELSE n.type END,"
-        " unit = CASE WHEN n.unit = '' THEN m.unit ELSE n.unit END,"
-        " help = CASE WHEN n.help = '' THEN m.help ELSE n.help END"
-        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
-        " AS n(name, type, unit, help)"
-        " WHERE m.organization_id = %s AND m.name = n.name"
-        " AND (m.type, m.unit, m.help) IS DISTINCT FROM (n.type, n.unit, n.help)",
-        [
-            list(changed),
-            [said.type.value for said in changed.values()],
-            [said.unit[:50] for said in changed.values()],
-            [said.help for said in changed.values()],
-            owner.organization_id,
-        ],
-    )
-
-
 _SERIES = _Kind(
     "monitoring_series", "series", "id, metric_id", _insert_series, KnownIds()
 )
@@ -293,7 +222,7 @@ _STREAMS = _Kind(
 def delete_unused_series(organization_id: int, before: datetime) -> int:
     """Delete series last seen before then, and metrics left without any."""
     with transaction.atomic():
-        _lock(Owner(organization_id, None))
+        lock(Owner(organization_id, None))
         deleted = _delete_unused(_SERIES, organization_id, before)
         execute(
             "DELETE FROM monitoring_metric m WHERE organization_id = %s AND NOT EXISTS"
@@ -305,7 +234,7 @@ def delete_unused_series(organization_id: int, before: datetime) -> int:
 
 def delete_unused_streams(organization_id: int, before: datetime) -> int:
     with transaction.atomic():
-        _lock(Owner(organization_id, None))
+        lock(Owner(organization_id, None))
         return _delete_unused(_STREAMS, organization_id, before)
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from monitoring.models import Series
 from monitoring.store import registry
 from monitoring.store.known import GENERATION, KnownIds
-from monitoring.store.registry import Owner
+from monitoring.store.owner import Owner
 from tests.factories.accounts import OrganizationFactory
 
 pytestmark = pytest.mark.integration
