@@ -172,7 +172,7 @@ UNFOLD = {
 _CLUSTER = {
     "redis": REDIS_URL,
     "broker_class": "config.services.queue_broker.QueueBroker",
-    "workers": env.int("DEFAULT_WORKERS", default=1),
+    "workers": env.int("DEFAULT_WORKERS", default=2),
     "timeout": 300,
     "retry": 360,
     "recycle": 5000,
@@ -216,6 +216,16 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "AlertStatusEnum": "alerts.models.Alert.Status",
+        "NotificationStatusEnum": "alerts.models.Notification.Status",
+        "SourceStatusEnum": "sources.models.Source.Status",
+        "SourceKindEnum": "sources.models.Source.Kind",
+        "RuleKindEnum": "alerts.models.Rule.Kind",
+        "ChannelKindEnum": "alerts.models.NotificationChannel.Kind",
+        "TransitionKindEnum": "alerts.models.Transition.Kind",
+        "BatchKindEnum": "sources.models.BatchKind",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

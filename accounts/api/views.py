@@ -62,6 +62,7 @@ class TeamViewSet(
     OrganizationViewSet,
 ):
     serializer_class = TeamSerializer
+    queryset = Team.unscoped.none()
     access = {"list": READ, "retrieve": READ, "create": ADMINISTER}
     filterset_fields = ["slug"]
 
@@ -79,6 +80,7 @@ class MemberViewSet(mixins.ListModelMixin, OrganizationViewSet):
     """Who is in the organization: needed to assign an alert to someone."""
 
     serializer_class = MemberSerializer
+    queryset = Membership.objects.none()
     access = {"list": READ}
 
     @override
@@ -96,6 +98,7 @@ class TokenViewSet(
     """Tokens are made and revoked, never changed; only a new one shows its secret."""
 
     serializer_class = TokenSerializer
+    queryset = ApiToken.objects.none()
     access = {
         "list": ADMINISTER,
         "retrieve": ADMINISTER,
@@ -149,6 +152,7 @@ class AuditEntryViewSet(mixins.ListModelMixin, OrganizationViewSet):
     """Who changed what, newest first."""
 
     serializer_class = AuditEntrySerializer
+    queryset = AuditEntry.unscoped.none()
     access = {"list": ADMINISTER}
     filterset_fields = ["action", "actor_name", "object_type", "object_id"]
 

@@ -140,10 +140,13 @@ def _by_owner(
 def _store_logs(
     scope: Scope, parsed: Iterable[LogBatch], team_id: int | None, now: datetime
 ) -> None:
-    for batch in merge_logs(parsed):
-        detect(scope, batch, team_id=team_id, now=now)
+    batches = list(merge_logs(parsed))
+    for batch in batches:
         append_logs(scope, batch, team_id=team_id, now=now)
         _show_lines(scope, batch, team_id, now)
+    # Last, because it locks the organization's patterns until the commit.
+    for batch in batches:
+        detect(scope, batch, team_id=team_id, now=now)
 
 
 def _store_samples(
