@@ -103,12 +103,16 @@ class Platform:
         )
 
     def pids(self, fragment: str) -> list[int]:
-        """Return this platform's processes whose command line has the fragment."""
+        """Return this platform's processes whose command line has the fragment.
+
+        Redis overwrites its environment with its title, which names its socket.
+        """
         wanted = f"VAR_DIR={self.var_dir}".encode()
         return [
             pid
             for pid, command, environment in _processes()
-            if fragment in command and wanted in environment
+            if fragment in command
+            and (wanted in environment or str(self.var_dir) in command)
         ]
 
     def kill(self, fragment: str) -> int:
