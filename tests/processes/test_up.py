@@ -7,6 +7,7 @@ import time
 
 import psutil
 import pytest
+from django.conf import settings
 
 from tests.processes.conftest import START_SECONDS, wait_until
 
@@ -22,6 +23,9 @@ KILLED = {
     "ingest_workers": (("qcluster",), "ingest"),
     "default_workers": (("qcluster",), "default"),
 }
+
+# Where each stands among the processes of a cluster, in order of birth.
+FAMILY = {"sentinel": 0, "worker": 1, "monitor": -2, "pusher": -1}
 
 
 def test_the_log_names_the_process_of_each_line(platform):
@@ -116,11 +120,12 @@ def test_a_crashed_server_is_back_within_two_seconds(platform, name):
     assert time.monotonic() - started < 2
 
 
-@pytest.mark.parametrize("name", ["sentinel", "worker", "monitor", "pusher"])
+@pytest.mark.parametrize("name", FAMILY)
 def test_any_killed_process_of_the_workers_is_replaced(platform, name):
     """An idle worker holds the lock of its queue: whoever follows needs another."""
-    wait_until(lambda: len(workers(platform)) == 4, platform.processes)
-    victim = workers(platform)[["sentinel", "worker", "monitor", "pusher"].index(name)]
+    complete = settings.Q_CLUSTER["workers"] + 3
+    wait_until(lambda: len(workers(platform)) == complete, platform.processes)
+    victim = workers(platform)[FAMILY[name]]
     before = platform.newest_heartbeat("worker-default")
 
     victim.kill()
