@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.http import ScopedRequest
@@ -14,12 +15,16 @@ from accounts.scope import Role, Scope, TeamRole
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """`team` is the one that the page is narrowed to by `?team=`, if any."""
+    """`team` is the one that the page is narrowed to by `?team=`, if any.
+
+    `may_administer` says whether the admin would let the reader in.
+    """
 
     organization: Organization
     organizations: list[Organization]
     teams: list[Team]
     team: Team | None
+    may_administer: bool
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -48,6 +53,7 @@ def _make(request: ScopedRequest) -> Shell:
         organizations=organizations,
         teams=teams,
         team=chosen_team(request.scope, teams, request.GET.get("team", "")),
+        may_administer=admin.site.has_permission(request),
     )
 
 

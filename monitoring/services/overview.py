@@ -272,7 +272,7 @@ def host_figure(
     first = course[begun] if begun < len(course) else None
     status = share_status(now) if unit == "percent" else "ok"
     return Figure(
-        key, label, now, unit, status, trend=trend(first, now), spark=course[begun:]
+        key, label, now, unit, status, trend=trend(first, now), spark=course
     )
 
 

@@ -118,15 +118,22 @@ def series_class(series: Sequence[ChartSeries], index: int) -> str:
 
 
 def _thresholds(chart: Chart, low: float, high: float, plot: int) -> SafeString:
-    placed = [
-        (t, plot * (1 - (t.value - low) / (high - low))) for t in chart.thresholds
-    ]
-    return format_html_join(
+    lines = [plot * (1 - (t.value - low) / (high - low)) for t in chart.thresholds]
+    drawn = format_html_join(
         "",
-        '<line class="thr" data-status="{0}" x1="0" x2="100%" y1="{1}" y2="{1}"/>'
-        '<text class="thr-text" data-status="{0}" x="6" y="{2}">{3}</text>',
-        ((t.status, f"{y:.1f}", f"{y - 5:.1f}", t.text) for t, y in placed),
+        '<line class="thr" data-status="{0}" x1="0" x2="100%" y1="{1}" y2="{1}"/>',
+        ((t.status, f"{y:.1f}") for t, y in zip(chart.thresholds, lines, strict=True)),
     )
+    labels = format_html_join(
+        "",
+        '<text class="thr-text" data-status="{0}" x="6" y="{1}">{2}</text>',
+        (
+            (t.status, f"{y:.1f}", t.text)
+            for t, y in zip(chart.thresholds, shapes.label_places(lines), strict=True)
+            if y is not None
+        ),
+    )
+    return drawn + labels
 
 
 def _times(start_ms: int, end_ms: int, y: int, zone: ZoneInfo) -> SafeString:

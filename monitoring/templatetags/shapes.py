@@ -78,8 +78,16 @@ def area_path(runs: Iterable[Sequence[tuple[float, float]]], height: float) -> s
 
 
 def spark(values: Values, *, height: float) -> Spark:
-    """Return a sparkline 100 wide; a tenth of the height stays free above and below."""
+    """Return a sparkline 100 wide; a tenth of the height stays free above and below.
+
+    What is known of too little of the time to tell a course is not drawn, and what
+    changes by less than a tenth looks as steady as it is.
+    """
+    if 6 * sum(value is not None for value in values) < len(values):
+        return Spark("", "")
     low, high = extent(values)
+    room = max(0.0, 0.1 * max(abs(low), abs(high)) - (high - low)) / 2
+    low, high = low - room, high + room
     margin = (high - low) * 0.1
     runs = points(
         values, width=100, height=height, low=low - margin, high=high + margin
@@ -127,16 +135,35 @@ def stacked(
     return bars
 
 
+LABEL_HEIGHT = 13
+
+
+def label_places(lines: Sequence[float]) -> list[float | None]:
+    """Return the base line of the label of each horizontal line.
+
+    It stands above its line, below it where another stands there, and is left out
+    (None) where neither has room.
+    """
+    places: list[float | None] = [None] * len(lines)
+    last = -10.0  # a label may reach over the drawing's upper edge
+    for index in sorted(range(len(lines)), key=lambda index: lines[index]):
+        free = (y for y in (lines[index] - 5, lines[index] + 12))
+        places[index] = next((y for y in free if y - last >= LABEL_HEIGHT), None)
+        last = places[index] or last
+    return places
+
+
 def nice_top(highest: float, unit: str = "") -> float:
     """Return a round number a little above, whose half is round too.
 
     Bytes are round in the unit that they are written in.
     """
-    if highest <= 0:
-        return 1.0
     if unit.startswith("bytes"):
+        highest = max(highest, 4.0)  # four steps of whole bytes
         whole = 1024.0 ** int(math.log(max(1.0, highest), 1024))
         return nice_top(highest / whole) * whole
+    if highest <= 0:
+        return 1.0
     power = 10 ** math.floor(math.log10(highest))
     for factor in (1, 2, 4, 5, 6, 8, 10):
         if highest <= factor * power:

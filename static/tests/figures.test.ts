@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { facts, gaps, niceTop } from "../src/charts/payload";
+import { facts, gaps, labelPlaces, niceTop } from "../src/charts/payload";
 import { brushed, readRange, withRange } from "../src/range";
 import { ago, inUnit, number, span } from "../src/units";
 
@@ -40,6 +40,16 @@ test("figures below ten thousand are written out", () => {
 test("an axis ends at a round number, in bytes too", () => {
   assert.deepEqual([0, 0.7, 3.1, 61, 9500].map((highest) => niceTop(highest)), [1, 0.8, 4, 80, 10_000]);
   assert.equal(niceTop(3.1 * 2 ** 30, "bytes"), 4 * 2 ** 30);
+});
+
+test("an axis of bytes has whole steps", () => {
+  assert.deepEqual([0, 1, 3].map((highest) => niceTop(highest, "bytes/s")), [4, 4, 4]);
+});
+
+test("labels of close thresholds do not cover each other", () => {
+  assert.deepEqual(labelPlaces([40]), [35]);
+  assert.deepEqual(labelPlaces([18, 9.5]), [30, 4.5]);
+  assert.deepEqual(labelPlaces([20, 21, 22]), [15, 33, null]);
 });
 
 test("facts skip what is not known", () => {

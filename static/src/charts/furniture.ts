@@ -3,7 +3,7 @@
 import type uPlot from "uplot";
 
 import { token } from "../theme";
-import { gaps, type ChartPayload, type Mark, type Threshold } from "./payload";
+import { gaps, labelPlaces, type ChartPayload, type Mark, type Threshold } from "./payload";
 
 const LABEL_FONT = "500 11px system-ui, sans-serif";
 
@@ -37,11 +37,24 @@ function drawBand(plot: uPlot, threshold: Threshold): void {
   ctx.globalAlpha = 1;
 }
 
-function drawThreshold(plot: uPlot, threshold: Threshold): void {
+function drawThresholds(plot: uPlot, thresholds: Threshold[]): void {
+  const { bbox } = plot;
+  const ratio = scaled(plot);
+  const lines = thresholds.map((threshold) => Math.round(plot.valToPos(threshold.value, "y", true)));
+  const labels = labelPlaces(lines.map((y) => (y - bbox.top) / ratio));
+  thresholds.forEach((threshold, index) => {
+    const y = lines[index] ?? -1;
+    if (y < bbox.top || y > bbox.top + bbox.height) return;
+    drawThreshold(plot, threshold, y);
+    const label = labels[index];
+    if (label === null || label === undefined) return;
+    write(plot, threshold.text, bbox.left + 6 * ratio, bbox.top + label * ratio, token(`${threshold.status}-text`));
+  });
+}
+
+function drawThreshold(plot: uPlot, threshold: Threshold, y: number): void {
   const { ctx, bbox } = plot;
   const ratio = scaled(plot);
-  const y = Math.round(plot.valToPos(threshold.value, "y", true));
-  if (y < bbox.top || y > bbox.top + bbox.height) return;
   ctx.strokeStyle = token(`${threshold.status}-solid`);
   ctx.lineWidth = ratio;
   ctx.setLineDash([2 * ratio, 3 * ratio]);
@@ -50,7 +63,6 @@ function drawThreshold(plot: uPlot, threshold: Threshold): void {
   ctx.lineTo(bbox.left + bbox.width, y);
   ctx.stroke();
   ctx.setLineDash([]);
-  write(plot, threshold.text, bbox.left + 6 * ratio, y - 5 * ratio, token(`${threshold.status}-text`));
 }
 
 function drawMark(plot: uPlot, mark: Mark): void {
@@ -108,7 +120,7 @@ export function furniture(source: Source): uPlot.Plugin {
       },
       draw: (plot) => {
         const payload = source();
-        payload.thresholds.forEach((threshold) => drawThreshold(plot, threshold));
+        drawThresholds(plot, payload.thresholds);
         payload.marks.forEach((mark) => drawMark(plot, mark));
       },
     },

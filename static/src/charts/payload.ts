@@ -58,11 +58,13 @@ export function facts(values: Value[]): Facts {
 
 /** A round number a little above, whose half is round too: as the server's shapes.nice_top. */
 export function niceTop(highest: number, unit = ""): number {
-  if (!(highest > 0)) return 1;
   if (unit.startsWith("bytes")) {
-    const whole = 1024 ** Math.floor(Math.log(Math.max(1, highest)) / Math.log(1024));
-    return niceTop(highest / whole) * whole;
+    // At least four steps of whole bytes.
+    const high = Math.max(4, highest || 0);
+    const whole = 1024 ** Math.floor(Math.log(high) / Math.log(1024));
+    return niceTop(high / whole) * whole;
   }
+  if (!(highest > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(highest));
   const factor = [1, 2, 4, 5, 6, 8, 10].find((each) => highest <= each * power * (1 + 1e-9)) ?? 10;
   return factor * power;
@@ -86,4 +88,22 @@ export function gaps(series: Value[][]): [number, number][] {
     if (first > 0 && index < length - 1) found.push([first - 1, index + 1]);
   }
   return found;
+}
+
+const LABEL_HEIGHT = 13;
+
+/**
+ * The base line of the label of each horizontal line: above it, below it where another
+ * stands there, null where neither has room. As the server's shapes.label_places.
+ */
+export function labelPlaces(lines: number[]): (number | null)[] {
+  const places: (number | null)[] = lines.map(() => null);
+  let last = -10; // a label may reach over the plot's upper edge
+  for (const index of lines.map((_, each) => each).sort((a, b) => (lines[a] ?? 0) - (lines[b] ?? 0))) {
+    const y = lines[index] ?? 0;
+    const free = [y - 5, y + 12].find((place) => place - last >= LABEL_HEIGHT);
+    places[index] = free ?? null;
+    last = free ?? last;
+  }
+  return places;
 }

@@ -24,6 +24,33 @@ def test_a_flat_sparkline_stays_inside_its_box():
     assert all(0 <= y <= 24 for y in ordinates)
 
 
+def test_a_sparkline_needs_a_sixth_of_its_time():
+    nearly = [None] * 51 + [1.0] * 9
+
+    assert shapes.spark(nearly, height=24) == shapes.Spark("", "")
+    assert shapes.spark([*nearly[1:], 1.0], height=24).line.startswith("M84")
+
+
+def test_a_sparkline_of_small_changes_looks_steady():
+    path = shapes.spark([99.0, 100.0, 99.5], height=24)
+
+    ordinates = [float(p.split()[1]) for p in path.line[1:].split("L")]
+    assert max(ordinates) - min(ordinates) < 3
+
+
+@pytest.mark.parametrize(
+    ("lines", "places"),
+    [
+        ([40.0], [35.0]),
+        ([18.0, 9.5], [30.0, 4.5]),
+        ([20.0, 60.0], [15.0, 55.0]),
+        ([20.0, 21.0, 22.0], [15.0, 33.0, None]),
+    ],
+)
+def test_labels_of_close_thresholds_do_not_cover_each_other(lines, places):
+    assert shapes.label_places(lines) == places
+
+
 def test_the_worst_status_stands_tallest_in_the_watch():
     ticks = shapes.watch(["ok", "warning", "critical"])
 
