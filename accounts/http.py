@@ -44,12 +44,22 @@ def scoped_page(
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> HttpResponseBase:
-        try:
-            request.scope = scope_of_user(
-                request.user, organization_slug, ip=client_ip(request)
-            )
-        except NoMembershipError:
-            raise Http404 from None
+        # A page's fragments are rendered on its own request, which is scoped already.
+        if not _is_scoped(request, organization_slug):
+            request.scope = _scope_or_404(request, organization_slug)
         return view(request, *args, **kwargs)
 
     return login_required(wrapped)
+
+
+def _is_scoped(request: ScopedRequest, slug: str) -> bool:
+    # Django keeps the ASGI server's own `scope`, a dict, in this place.
+    scope: object = getattr(request, "scope", None)
+    return isinstance(scope, Scope) and scope.organization_slug == slug
+
+
+def _scope_or_404(request: ScopedRequest, slug: str) -> Scope:
+    try:
+        return scope_of_user(request.user, slug, ip=client_ip(request))
+    except NoMembershipError:
+        raise Http404 from None

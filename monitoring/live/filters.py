@@ -21,7 +21,7 @@ class InvalidFilterError(ValueError):
 def compile_filter(wanted: object) -> Condition | None:
     """Return the filter as a predicate, or None when everything passes.
 
-    `contains` seeks in the line, ignoring case; `min_level` takes that level and
+    `contains` seeks in the line, to the letter, as search does; `min_level` takes that level and
     worse; `labels` and `fields` compare their entries; `names` is a list for `name`;
     any other key compares the event's own, with a list standing for any of its
     values. Raises InvalidFilterError.
@@ -51,8 +51,7 @@ def _contains(wanted: object) -> Condition:
         raise InvalidFilterError(
             f"contains wants a text of at most {MAX_TEXT} characters."
         )
-    needle = wanted.lower()
-    return lambda event: needle in str(event.get("line", "")).lower()
+    return lambda event: wanted in str(event.get("line", ""))
 
 
 def _min_level(wanted: object) -> Condition:

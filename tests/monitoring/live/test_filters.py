@@ -18,7 +18,8 @@ LINE = {
 @pytest.mark.parametrize(
     ("wanted", "passes"),
     [
-        pytest.param({"contains": "failed"}, True, id="contains_ignores_case"),
+        pytest.param({"contains": "FAILED for"}, True, id="contains_the_text"),
+        pytest.param({"contains": "failed"}, False, id="contains_minds_case"),
         pytest.param({"contains": "refunded"}, False, id="contains_other_text"),
         pytest.param({"min_level": "warn"}, True, id="worse_than_the_least_level"),
         pytest.param({"min_level": "fatal"}, False, id="milder_than_the_least_level"),
