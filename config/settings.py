@@ -276,7 +276,14 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"repetition": {"()": "config.repetition.LimitRepetition"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["repetition"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # They say at INFO what each task and each connection does.
     "loggers": {name: {"level": "WARNING"} for name in ("django-q", "daphne", "httpx")},
