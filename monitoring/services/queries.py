@@ -34,7 +34,7 @@ MAX_STEPS = 11_000
 
 # What one PromQL query may take: series times steps of any intermediate, and time.
 MAX_POINTS = 50_000_000
-MAX_SECONDS = 60
+MAX_TIME = timedelta(seconds=60)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,16 +76,32 @@ def querier(scope: Scope) -> Querier:
     return _ScopedQuerier(scope)
 
 
-def instant(scope: Scope, expr: str, *, now: datetime) -> promql.Result:
+def instant(
+    scope: Scope,
+    expr: str,
+    *,
+    now: datetime,
+    timeout: timedelta = MAX_TIME,
+    lookback: timedelta = LOOKBACK,
+) -> promql.Result:
     """Return a PromQL expression's value now.
 
     Raises promql.PromQLError and TooMuchDataError.
     """
-    return promql.instant(querier(scope), expr, time_ms=_ms(now), limits=_limits())
+    return promql.instant(
+        querier(scope), expr, time_ms=_ms(now), limits=_limits(timeout, lookback)
+    )
 
 
 def range_query(
-    scope: Scope, expr: str, *, start: datetime, end: datetime, step: timedelta
+    scope: Scope,
+    expr: str,
+    *,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    timeout: timedelta = MAX_TIME,
+    lookback: timedelta = LOOKBACK,
 ) -> promql.Result:
     """Return a PromQL expression's values from start to end, inclusive.
 
@@ -98,19 +114,21 @@ def range_query(
         start_ms=_ms(start),
         end_ms=_ms(end),
         step_ms=_step_ms(step),
-        limits=_limits(),
+        limits=_limits(timeout, lookback),
     )
 
 
-def _limits() -> promql.Limits:
+def _limits(timeout: timedelta, lookback: timedelta) -> promql.Limits:
     """What one query may take, the clock running from now."""
-    give_up_at = time.monotonic() + MAX_SECONDS
+    seconds = min(timeout, MAX_TIME).total_seconds()
+    give_up_at = time.monotonic() + seconds
 
     def deadline() -> None:
         if time.monotonic() > give_up_at:
-            raise promql.QueryTimeoutError(f"query took longer than {MAX_SECONDS} s")
+            raise promql.QueryTimeoutError(f"query took longer than {seconds:g} s")
 
     return promql.Limits(
+        lookback_ms=_step_ms(lookback),
         max_series=selection.MAX_SERIES,
         max_samples=MAX_SAMPLES,
         max_points=MAX_POINTS,
