@@ -28,7 +28,7 @@ def evaluate_binary(run: Evaluation, node: Binary, grid: Grid) -> Value:
         case Vector(), Vector() if node.op in SET_OPERATORS:
             return combine_sets(node, left, right)
         case Vector(), Vector():
-            return combine(node, left, right)
+            return combine(node, left, right, run.budget)
     raise AssertionError("the parser lets no other types through")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def instant(
     """
     tree = parse(expr)
     run = _evaluator(querier, Grid.at(time_ms), limits)
-    with np.errstate(all="ignore"):
+    with _calmly():
         if type_of(tree) is ValueType.MATRIX:
             return _matrix(run.windows(tree, run.outer), run)
         value = run.evaluate(tree, run.outer)
@@ -67,9 +68,18 @@ def range_query(
         raise ValueError("a range needs a positive step and an end after its start")
     grid = Grid(start_ms, step_ms, (end_ms - start_ms) // step_ms + 1)
     run = _evaluator(querier, grid, limits)
+    with _calmly():
+        return _result(run.evaluate(tree, grid), run, ResultType.MATRIX)
+
+
+@contextmanager
+def _calmly() -> Iterator[None]:
     # Division by zero and the like have their answers in IEEE 754.
     with np.errstate(all="ignore"):
-        return _result(run.evaluate(tree, grid), run, ResultType.MATRIX)
+        try:
+            yield
+        except RecursionError:
+            raise EvaluationError("the expression is nested too deeply") from None
 
 
 def _words(kind: ValueType) -> str:
@@ -78,6 +88,7 @@ def _words(kind: ValueType) -> str:
 
 def _evaluator(querier: Querier, grid: Grid, limits: Limits) -> Evaluator:
     budget = Budget(limits)
+    budget.admit_points(1, grid.count)
     return Evaluator(grid, budget, Selection(querier, grid, budget))
 
 

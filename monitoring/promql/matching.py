@@ -15,6 +15,7 @@ from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.promql.arithmetic import ARITHMETIC, calculate, compare
 from monitoring.promql.errors import EvaluationError
 from monitoring.promql.grouping import Projection, merge_same, number, projection
+from monitoring.promql.limits import Budget
 from monitoring.promql.segments import spread_out
 from monitoring.promql.syntax import Binary, Cardinality, Matching
 from monitoring.promql.values import Bools, Floats, Ints, Vector
@@ -77,14 +78,14 @@ class Pairs:
         )
 
 
-def combine(node: Binary, left: Vector, right: Vector) -> Vector:
+def combine(node: Binary, left: Vector, right: Vector, budget: Budget) -> Vector:
     """Apply an operator to all pairs. Raises EvaluationError for ambiguous ones."""
     matching, many, one = _orient(node.matching, left, right)
     project = projection(matching.labels, keep=matching.on)
     many_side, one_side = _sides(many, one, project)
     _refuse_duplicates(matching, many_side, one_side, project)
     result_labels = _ResultLabels(node.op, matching)
-    parts = [_matched(many_side, one_side, result_labels)]
+    parts = [_matched(many_side, one_side, result_labels, budget)]
     if matching.fill_right is not None:
         missing = one_side.count() == 0
         parts.append(_without_one(many_side, missing, project, result_labels, matching))
@@ -161,13 +162,15 @@ class _ResultLabels:
         return make_labels([*kept, *taken])
 
 
-def _matched(many: Side, one: Side, result_labels: _ResultLabels) -> Pairs:
+def _matched(
+    many: Side, one: Side, result_labels: _ResultLabels, budget: Budget
+) -> Pairs:
     """Return all pairs of series within one group."""
     order = np.argsort(one.ids, kind="stable")
     starts = np.searchsorted(one.ids[order], np.arange(one.groups + 1))
-    index, _ = spread_out(starts[many.ids], starts[many.ids + 1])
-    partners = order[index]
     sizes = np.diff(starts)[many.ids]
+    budget.admit_points(int(sizes.sum()), many.vector.steps)
+    partners = order[spread_out(starts[many.ids], starts[many.ids + 1])]
     rows = np.repeat(np.arange(len(many.ids)), sizes)
     pairs = zip(rows.tolist(), partners.tolist(), strict=True)
     return Pairs(

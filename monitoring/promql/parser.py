@@ -65,11 +65,17 @@ _VALUE_TYPES = (
     (rust.ValueType.Matrix, ValueType.MATRIX),
 )
 
-# A string of PromQL, or a time before 1970 after @: the parser's binding panics
-# on the latter, so it is looked for in the text, outside of strings.
-_NEGATIVE_AT = re.compile(
-    r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*|(?P<at>@\s*-\s*[\d.])"""
+# What the parser's binding does not survive is looked for in the text first, outside
+# of strings, comments and matchers: a time before 1970 after @ (it panics), and too
+# many operators and parentheses (its recursion overflows the stack at about 10,000,
+# which would take the process along; it is slow long before).
+_TOKEN = re.compile(
+    r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*"""
+    r"""|(?P<at>@\s*-\s*[\d.])"""
+    r"""|(?P<operator>[-+*/%^(<>]|[=!]=|\b(?:and|or|unless|atan2)\b)"""
 )
+_MOST_OPERATORS = 1000
+
 _QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -79,15 +85,26 @@ def parse(text: str) -> Expr:
     Raises PromQLSyntaxError, and UnsupportedError for what parses but is not
     part of Prometheus's language.
     """
-    for token in _NEGATIVE_AT.finditer(text):
-        if token["at"]:
-            message = "the time after @ must not lie before 1970"
-            raise PromQLSyntaxError(message, position=token.start())
+    _refuse_dangerous(text)
     try:
         return _convert(rust.parse(text))
     except (ValueError, InvalidMatcherError) as error:
         message = str(error)
         raise PromQLSyntaxError(message, position=_locate(text, message)) from error
+    except RecursionError:
+        raise PromQLSyntaxError("the expression is nested too deeply") from None
+
+
+def _refuse_dangerous(text: str) -> None:
+    operators = 0
+    for token in _TOKEN.finditer(text):
+        if token["at"]:
+            message = "the time after @ must not lie before 1970"
+            raise PromQLSyntaxError(message, position=token.start())
+        operators += token["operator"] is not None
+        if operators > _MOST_OPERATORS:
+            message = f"more than {_MOST_OPERATORS} operators and parentheses"
+            raise PromQLSyntaxError(message, position=token.start())
 
 
 def _locate(text: str, message: str) -> int | None:

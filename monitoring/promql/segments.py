@@ -74,12 +74,9 @@ def neumaier(total: Floats, lost: Floats, term: Floats) -> tuple[Floats, Floats]
     return grown, np.where(np.isinf(grown), 0.0, lost + error)
 
 
-def spread_out(low: Ints, high: Ints) -> tuple[Ints, Ints]:
-    """Return the indices of all segments' elements in a row, and their borders.
-
-    Segment `i` becomes `borders[i]:borders[i + 1]`.
-    """
+def spread_out(low: Ints, high: Ints) -> Ints:
+    """Return the indices of all segments' elements, one segment after the other."""
     sizes = high - low
-    borders = np.concatenate(([0], np.cumsum(sizes)))
-    index = np.arange(borders[-1]) + np.repeat(low - borders[:-1], sizes)
-    return index, borders
+    borders = np.cumsum(sizes) - sizes
+    index: Ints = np.arange(sizes.sum()) + np.repeat(low - borders, sizes)
+    return index

@@ -18,8 +18,8 @@ def subquery_windows(run: Evaluation, node: Subquery, grid: Grid) -> RangeVector
     if inner.count < 1:
         data, nameless = SeriesData.empty(), np.zeros(0, np.bool_)
     else:
+        run.budget.admit_points(1, inner.count)
         vector = run.vector(node.expr, inner)
-        run.budget.admit_points(len(vector.labels), inner.count)
         data, nameless = flatten(vector, inner), vector.nameless
     run.budget.admit_points(len(data.labels), grid.count)
     return RangeVector(data.labels, nameless, data, grid, ends, node.range_ms)

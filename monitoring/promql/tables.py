@@ -11,7 +11,7 @@ from monitoring.promql.grouping import Groups
 from monitoring.promql.values import Bools, Floats, Ints, Vector
 
 # Cells of the tables that are held at a time.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from monitoring.promql.values import Bools, Floats, Ints
 from monitoring.promql.windows import Block
 
 # Cells of the matrices that are held at a time.
-_CHUNK = 1 << 19
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
