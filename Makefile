@@ -10,7 +10,7 @@ TESTS ?= tests
 ARGS ?=
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 UV_COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 help: ## List the targets

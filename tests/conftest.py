@@ -27,6 +27,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _servers.leave()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each parallel worker whole files, and one of them all browser stories.
+
+    A file's tests share what they start; the stories share one running platform.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here)
+        group = "e2e" if place.parts[0] == "e2e" else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def embedded_servers() -> Servers:
     """PostgreSQL and Redis, running."""
