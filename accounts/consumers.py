@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from enum import IntEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import Error as DatabaseError
 from django.utils import timezone
+from typing_extensions import override
 
 from accounts.models import User
 from accounts.scope import Permission, Scope
@@ -25,6 +30,8 @@ from accounts.services.tokens import (
     find_token,
     scope_of_token,
 )
+
+logger = logging.getLogger(__name__)
 
 REAUTHORISE_SECONDS = 30
 
@@ -50,8 +57,8 @@ class ScopeRefusedError(Exception):
 
 
 class OrganizationConsumer(AsyncWebsocketConsumer):
-    """A socket of one organization's: `self.access` is its scope, looked at anew
-    every half minute, so that a revoked token or a lost membership ends it."""
+    """A socket of one organization's: `self.access` is its scope, looked at anew every
+    half minute: a revoked token, a log-out or a lost membership ends the connection."""
 
     access: Scope
     _reauthorising: asyncio.Task[None] | None = None
@@ -69,6 +76,11 @@ class OrganizationConsumer(AsyncWebsocketConsumer):
     async def opened(self) -> None:
         """Called once the scope is known."""
 
+    @override
+    async def close(self, code: Any = None, reason: str | None = None) -> None:
+        """End the connection. Daphne sends plain integers only, no IntEnum."""
+        await super().close(code=None if code is None else int(code), reason=reason)
+
     async def disconnect(self, code: int) -> None:
         if self._reauthorising is not None:
             self._reauthorising.cancel()
@@ -83,6 +95,8 @@ class OrganizationConsumer(AsyncWebsocketConsumer):
             except ScopeRefusedError as refusal:
                 await self.close(code=refusal.code)
                 return
+            except DatabaseError as error:
+                logger.warning("Access could not be looked at anew: %s", error)
 
     async def _resolve(self) -> Scope:
         headers = {k.lower(): v.decode("latin-1") for k, v in self.scope["headers"]}
@@ -90,7 +104,7 @@ class OrganizationConsumer(AsyncWebsocketConsumer):
         scope: Scope = await database_sync_to_async(resolve_scope)(
             headers,
             requested_slug=self._requested_slug(headers),
-            user_id=_session_user_id(self.scope),
+            user_id=await _session_user_id(self.scope),
             ip=client[0] if client and client[0] else None,
         )
         return scope
@@ -100,9 +114,13 @@ class OrganizationConsumer(AsyncWebsocketConsumer):
         return headers.get(b"x-scope-orgid") or next(iter(query.get("org", [])), None)
 
 
-def _session_user_id(scope: Any) -> int | None:
-    user = scope.get("user")
-    return user.pk if user is not None and user.is_authenticated else None
+async def _session_user_id(scope: Any) -> int | None:
+    """Return whose session it is, as it is stored now: a log-out may have ended it."""
+    session = scope.get("session")
+    if session is None or not session.session_key:
+        return None
+    user = await get_user({"session": SessionStore(session.session_key)})
+    return user.pk if user.is_authenticated else None
 
 
 def resolve_scope(

@@ -50,6 +50,7 @@ class Client:
         assert (await self.socket.connect())[0]
         message = await self.socket.receive_output(timeout=5)
         assert message["type"] == "websocket.close"
+        assert type(message["code"]) is int, "Daphne sends no other kind of number."
         return message["code"]
 
     async def hears_nothing(self) -> bool:
@@ -213,7 +214,7 @@ async def test_a_flood_of_messages_ends_the_connection(client):
     while closed is None:
         output = await client.socket.receive_output(timeout=5)
         closed = output.get("code")
-    assert closed == 4429
+    assert (closed, type(closed)) == (4429, int)
 
 
 async def test_without_a_token_or_session_it_closes_with_4401(db):
