@@ -47,7 +47,8 @@ class Level(IntEnum):
         try:
             return cls[word.upper()]
         except KeyError:
-            raise ValueError(f"{word!r} is not one of {LEVEL_WORDS}") from None
+            known = ", ".join(LEVEL_WORDS)
+            raise ValueError(f"{word!r} is not one of {known}") from None
 
 
 LEVEL_WORDS = tuple(level.word for level in Level)

@@ -16,9 +16,7 @@ class LogRecordSerializer(serializers.Serializer[dict[str, object]]):
 
 class LogPageSerializer(serializers.Serializer[dict[str, object]]):
     results = LogRecordSerializer(many=True)
-    next = serializers.CharField(
-        allow_null=True, help_text="`cursor` of the next page."
-    )
+    next = serializers.URLField(allow_null=True, help_text="Address of the next page.")
 
 
 class CountSerializer(serializers.Serializer[dict[str, object]]):

@@ -7,11 +7,13 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.http import QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from accounts.api.viewsets import READ, RESPOND, Access, ScopedAPI
 from accounts.scope import Permission
@@ -39,6 +41,7 @@ from monitoring.telemetry import LEVEL_WORDS, Level, TooMuchDataError
 MAX_POINTS = 11_000
 MAX_LINES = 5000
 SECOND_NS = 1_000_000_000
+ALL_KEPT = timedelta(days=400)
 
 _TIME = [
     OpenApiParameter("start", str, description="RFC 3339 or Unix seconds."),
@@ -74,7 +77,11 @@ class LogsAPI(ScopedAPI):
                 "limit", int, description=f"1 to {MAX_LINES}; 100 by default."
             ),
             OpenApiParameter("direction", str, enum=["backward", "forward"]),
-            OpenApiParameter("cursor", str, description="`next` of the page before."),
+            OpenApiParameter(
+                "cursor",
+                str,
+                description="From `next` of the page before, or all of it.",
+            ),
         ],
         responses=serializers.LogPageSerializer,
     )
@@ -82,13 +89,13 @@ class LogsAPI(ScopedAPI):
         refuse_unknown(
             request.query_params, _LOG_PARAMETERS | {"limit", "direction", "cursor"}
         )
-        query = log_query(request.query_params, now=timezone.now())
+        query = log_query(request.query_params, now=timezone.now(), default=ALL_KEPT)
         try:
             page = logs.read_logs(self.scope, query)
         except logs.InvalidCursorError as error:
             raise ValidationError({"cursor": [str(error)]}) from None
         results = [line_json(record) for record in page.records]
-        return Response({"results": results, "next": page.next})
+        return Response({"results": results, "next": next_page(request, page.next)})
 
 
 class LogCountAPI(ScopedAPI):
@@ -103,9 +110,7 @@ class LogCountAPI(ScopedAPI):
     )
     def get(self, request: Request) -> Response:
         refuse_unknown(request.query_params, _LOG_PARAMETERS)
-        query = log_query(
-            request.query_params, now=timezone.now(), default=timedelta(days=400)
-        )
+        query = log_query(request.query_params, now=timezone.now(), default=ALL_KEPT)
         return Response({"count": logs.count_logs(self.scope, query)})
 
 
@@ -268,8 +273,22 @@ def log_query(
         levels=_levels(query.get("level", "")),
         limit=whole_number(query, "limit", default=100, least=1, most=MAX_LINES),
         direction=direction,
-        after=query.get("cursor") or None,
+        after=cursor_of(query.get("cursor", "")),
     )
+
+
+def next_page(request: Request, cursor: str | None) -> str | None:
+    """Return the address of the page that begins at the cursor."""
+    if cursor is None:
+        return None
+    return replace_query_param(request.build_absolute_uri(), "cursor", cursor)
+
+
+def cursor_of(text: str) -> str | None:
+    """Return the cursor, which may come as the whole address that holds it."""
+    if "?" in text:
+        text = QueryDict(text.partition("?")[2]).get("cursor", "")
+    return text or None
 
 
 def _levels(text: str) -> frozenset[Level]:

@@ -73,6 +73,7 @@ def test_a_platform_token_has_no_organization():
         pytest.param(["acme", "--platform", "--scopes", "read"], id="both"),
         pytest.param(["--scopes", "read"], id="neither"),
         pytest.param(["acme", "--scopes", "read", "--days", "0"], id="no_days"),
+        pytest.param(["acme", "--scopes", "read", "--days", "9" * 9], id="days"),
     ],
 )
 def test_a_token_that_cannot_be_is_refused(cast, arguments):

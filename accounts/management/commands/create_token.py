@@ -11,6 +11,8 @@ from accounts.models import Organization, Team
 from accounts.scope import Permission
 from accounts.services.tokens import create_token
 
+MOST_DAYS = 36_500
+
 
 class Command(BaseCommand):
     help = "Create an API token and print it, alone, on standard output."
@@ -36,8 +38,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         organization = self._organization(options)
         days = options["days"]
-        if days is not None and days < 1:
-            raise CommandError("--days wants a positive number.")
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise CommandError(f"--days wants a number from 1 to {MOST_DAYS}.")
         _, secret = create_token(
             organization,
             permissions=self._permissions(options["scopes"]),

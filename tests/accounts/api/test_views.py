@@ -160,6 +160,23 @@ def test_lists_come_in_pages(cast):
     )
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=ten", "limit"),
+        ("cursor=zzz", "cursor"),
+        ("slgu=payments", "slgu"),
+    ],
+)
+def test_a_list_says_which_parameter_is_wrong(cast, query, field):
+    response = client_for(cast.acme).get(f"/teams?{query}")
+
+    assert response.status_code == 400
+    assert field in response.json()["error"]["fields"]
+
+
 def _digest(secret: str) -> str:
     from accounts.services.tokens import digest_of
 

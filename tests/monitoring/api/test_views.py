@@ -16,10 +16,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 LINES = [("one", Level.INFO), ("two failed", Level.ERROR), ("three", Level.WARN)]
 
 
-def store_lines(cast, lines=LINES, *, organization=None, team=None, source="app"):
-    """Store lines one second apart, the last one now; return their first time."""
+def store_lines(
+    cast, lines=LINES, *, organization=None, team=None, source="app", age=timedelta(0)
+):
+    """Store lines one second apart, the last one at that age."""
     now = timezone.now()
-    start_ns = time.time_ns() - len(lines) * 1_000_000_000
+    end_ns = time.time_ns() - int(age.total_seconds()) * 1_000_000_000
+    start_ns = end_ns - len(lines) * 1_000_000_000
     rows = [
         (start_ns + n * 1_000_000_000, line, level, 0)
         for n, (line, level) in enumerate(lines)
@@ -100,6 +103,26 @@ def test_pages_follow_each_other_without_gap_or_repetition(cast):
         cursor = page["next"]
 
     assert seen == [f"line {n}" for n in reversed(range(7))]
+
+
+def test_the_next_page_is_an_address_like_that_of_any_list(cast):
+    store_lines(cast, [(f"line {n}", Level.INFO) for n in range(5)])
+    client = client_for(cast.acme, "read")
+
+    first = client.get("/logs?limit=3&direction=forward").json()
+    second = client.get(first["next"].removeprefix("http://testserver")).json()
+
+    lines = [record["line"] for record in [*first["results"], *second["results"]]]
+    assert lines == [f"line {n}" for n in range(5)]
+    assert second["next"] is None
+
+
+def test_lists_and_counts_reach_back_as_far_as_lines_are_kept(cast):
+    store_lines(cast, age=timedelta(days=6))
+    client = client_for(cast.acme, "read")
+
+    assert len(client.get("/logs").json()["results"]) == 3
+    assert client.get("/logs/count").json() == {"count": 3}
 
 
 def test_counts_are_exact(cast):
