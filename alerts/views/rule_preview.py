@@ -52,13 +52,15 @@ def preview_context(
 
 def _sentence(found: Preview) -> str:
     count = len(found.episodes)
-    times = {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    times = {1: "once", 2: "twice"}.get(count, f"{count} times")
     days = max(1, round((found.end - found.start) / DAY))
     since = f"the last {days} days" if days > 1 else "the last day"
     if not found.complete:
         since = f"the newest lines, since {found.start:%d %b %H:%M} UTC"
     told = sum(who.times for who in found.told)
-    woken = f", and told {'someone' if told else 'nobody'}" if count else ""
+    woken = f", and told {'someone' if told else 'nobody'}"
+    if not count:
+        return f"In {since} this rule would never have fired."
     return f"In {since} this rule would have fired {times}{woken}."
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -352,7 +353,9 @@ def fragment(context: Context, name: str, **kwargs: Any) -> SafeString:
     The organization is that of the page. The same address refreshes the fragment
     later through HTMX.
     """
-    request = context["request"]
+    # A page that answers a POST, as a form with errors does, shows its fragments too.
+    request = copy(context["request"])
+    request.method = "GET"
     scope = request.scope
     path = reverse(
         name, kwargs={"organization_slug": scope.organization_slug, **kwargs}

@@ -12,8 +12,8 @@ interface AlertEvent {
 
 function isBusy(): boolean {
   // What someone writes or has opened must not be swapped away.
-  const field = document.activeElement?.matches("#alert input, #alert textarea");
-  return Boolean(field) || find("#alert details.pop[open]") !== null;
+  const field = document.activeElement?.matches("#alert input, #alert textarea, #ackbar textarea");
+  return Boolean(field) || find("#alert details.pop[open], #ackbar details.pop[open]") !== null;
 }
 
 start();

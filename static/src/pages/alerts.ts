@@ -88,7 +88,7 @@ function submit(action: string, extra: Record<string, string> = {}): void {
   if (!form) return;
   const values = { action, ...extra, ids: selected().map((box) => box.value) };
   void htmx
-    .ajax("post", form.action, { source: document.body, swap: "none", values })
+    .ajax("post", form.getAttribute("action") ?? "", { source: document.body, swap: "none", values })
     .then(() => {
       for (const box of boxes()) box.checked = false;
       showSelection();
