@@ -5,10 +5,12 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import views
+from monitoring.api.prometheus import urls as prometheus
 
 api = [
     path("", include("accounts.api.urls")),
     path("", include("monitoring.api.urls")),
+    path("", include(prometheus.aliases)),
     path("", include("alerts.api.urls")),
     path("", include("sources.api.urls")),
 ]
@@ -23,6 +25,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include(api)),
+    path("prometheus/api/v1/", include(prometheus)),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "api/schema/browse/",

@@ -1,0 +1,136 @@
+"""What there is to query: series, labels and what metrics are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from typing_extensions import override
+
+from monitoring.api.prometheus.base import PrometheusAPI, ReadOnlyAPI
+from monitoring.api.prometheus.envelope import (
+    ErrorType,
+    PrometheusError,
+    plain_success,
+    success,
+)
+from monitoring.api.prometheus.formatting import TRUNCATED, label_sets_json
+from monitoring.api.prometheus.parameters import Parameters
+from monitoring.promql import TooMuchDataError
+from monitoring.services import metadata
+
+_ESCAPED = "U__"
+_ESCAPE = re.compile(r"__|_([0-9a-fA-F]{1,6})_")
+
+T = TypeVar("T")
+
+
+class SeriesAPI(PrometheusAPI):
+    """/series: the label sets of the series that match."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        if not parameters.every("match[]"):
+            problem = "no match[] parameter provided"
+            raise PrometheusError(ErrorType.BAD_DATA, problem)
+        limit, since = parameters.limit(), parameters.optional_time("start")
+        parameters.optional_time("end")
+        selectors = parameters.selectors()
+        found = _read(
+            lambda: metadata.series_labels(self.scope, selectors, since=since)
+        )
+        kept, warnings = _limited(found, limit)
+        return success(request, [label_sets_json(kept)], warnings=warnings)
+
+
+class LabelsAPI(PrometheusAPI):
+    """/labels: the names of labels."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        limit, since = parameters.limit(), parameters.optional_time("start")
+        parameters.optional_time("end")
+        selectors = parameters.selectors()
+        found = _read(lambda: metadata.label_names(self.scope, selectors, since=since))
+        kept, warnings = _limited(found, limit)
+        return plain_success(request, kept, warnings=warnings)
+
+
+class LabelValuesAPI(ReadOnlyAPI):
+    """/label/<name>/values: what a label may say."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        name = unescaped(path["label"])
+        limit, since = parameters.limit(), parameters.optional_time("start")
+        parameters.optional_time("end")
+        selectors = parameters.selectors()
+        found = _read(
+            lambda: metadata.label_values(self.scope, name, selectors, since=since)
+        )
+        kept, warnings = _limited(found, limit)
+        return plain_success(request, kept, warnings=warnings)
+
+
+class MetadataAPI(ReadOnlyAPI):
+    """/metadata: type, help and unit of metrics."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        limit = _any_number(parameters, "limit")
+        _any_number(parameters, "limit_per_metric")
+        metric = parameters.text("metric")
+        found = list(metadata.metric_metadata(self.scope, metric=metric).items())
+        kept = found if limit is None or limit < 0 else found[:limit]
+        return plain_success(
+            request,
+            {
+                name: [{"type": one.type.value, "help": one.help, "unit": one.unit}]
+                for name, one in kept
+            },
+        )
+
+
+def unescaped(name: str) -> str:
+    """Return the name that U__http_2e_status stands for: http.status."""
+    if not name.startswith(_ESCAPED):
+        return name
+    try:
+        return _ESCAPE.sub(
+            lambda found: chr(int(found[1], 16)) if found[1] else "_",
+            name.removeprefix(_ESCAPED),
+        )
+    except ValueError:
+        return name
+
+
+def _limited(found: list[T], limit: int) -> tuple[list[T], list[str]]:
+    if limit == 0 or len(found) <= limit:
+        return found, []
+    return found[:limit], [TRUNCATED]
+
+
+def _read(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except TooMuchDataError as error:
+        raise PrometheusError(ErrorType.EXECUTION, str(error)) from None
+
+
+def _any_number(parameters: Parameters, name: str) -> int | None:
+    text = parameters.text(name)
+    if not text:
+        return None
+    if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+        raise PrometheusError(ErrorType.BAD_DATA, f"{name} must be a number")
+    return int(text)
