@@ -49,8 +49,8 @@ function show(state: LiveState): void {
   }
 }
 
-/** Announce a refresh at once, then at most every so many milliseconds. */
-export function throttled(name: string, milliseconds: number): () => void {
+/** Announce a refresh at once, then at most every so many milliseconds, and not while held. */
+export function throttled(name: string, milliseconds: number, isHeld = (): boolean => false): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let again = false;
   const run = (): void => {
@@ -58,6 +58,10 @@ export function throttled(name: string, milliseconds: number): () => void {
       // A hidden page catches up when it is looked at.
       document.addEventListener("visibilitychange", () => announce(name), { once: true });
       timer = undefined;
+      return;
+    }
+    if (isHeld()) {
+      timer = setTimeout(run, milliseconds);
       return;
     }
     announce(name);

@@ -2,7 +2,7 @@
 
 import { start } from "../base";
 import { mountCharts } from "../charts/chart";
-import { announce, find } from "../dom";
+import { find } from "../dom";
 import { keys } from "../keys";
 import { live, throttled } from "../live";
 
@@ -20,12 +20,25 @@ start();
 mountCharts();
 
 const mine = Number(find("#alert")?.dataset["alert"]);
-const refresh = throttled("refresh-alert", 1000);
+const refresh = throttled("refresh-alert", 1000, isBusy);
 live.subscribe<AlertEvent>("alerts", {}, {
   onEvents: (events) => {
-    if (events.some((event) => event.data.id === mine) && !isBusy()) refresh();
+    if (events.some((event) => event.data.id === mine)) refresh();
   },
-  onGap: () => announce("refresh-alert"),
+  onGap: refresh,
+});
+
+// What the reader did shows at once; what others did waits until nothing is open.
+let acted = false;
+document.addEventListener("refresh-alert", () => (acted = true));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event as CustomEvent<{ target: Element; shouldSwap: boolean }>;
+  if (detail.target.id !== "alert") return;
+  if (isBusy() && !acted) {
+    detail.shouldSwap = false;
+    refresh();
+  }
+  acted = false;
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if ((event.target as Element | null)?.id === "alert") mountCharts();
