@@ -11,6 +11,7 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 
+from config.look import ADMIN_COLORS
 from config.services import locations
 
 django_stubs_ext.monkeypatch()
@@ -164,6 +165,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": False,  # The audit log is the history.
     "SHOW_VIEW_ON_SITE": False,
+    "COLORS": ADMIN_COLORS,
 }
 
 # --- Workers -------------------------------------------------------------------

@@ -48,6 +48,7 @@ class ApiToken(models.Model):
     objects: ClassVar[models.Manager[ApiToken]] = models.Manager()
 
     class Meta:
+        verbose_name = "API token"
         ordering = ["-created_at"]
 
     @override
