@@ -44,7 +44,7 @@ def test_the_ends_of_gos_time_are_the_ends_of_ours():
     ["", "abc", "NaN", "Inf", "1e400", "1e300", "2015-07-01", "2015-13-01T00:00:00Z"],
 )
 def test_no_time(text):
-    with pytest.raises(ValueError, match="cannot parse .* to a valid timestamp"):
+    with pytest.raises(ValueError, match=r"cannot parse .* to a valid timestamp"):
         moment(text)
 
 
@@ -68,7 +68,7 @@ def test_durations_are_seconds_or_have_units(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "abc", "1x", "1m1h", "m", "1.5h", "999999999y"])
 def test_no_duration(text):
-    with pytest.raises(ValueError, match="cannot parse .* to a valid duration"):
+    with pytest.raises(ValueError, match=r"cannot parse .* to a valid duration"):
         duration(text)
 
 
