@@ -137,7 +137,7 @@ def test_every_kind_of_expression_has_its_node(text, tree):
 @pytest.mark.parametrize(
     ("text", "pretty"),
     [
-        ('foo{ b = "1", a=~"2" }', 'foo{b="1",a=~"2"}'),
+        ('foo{ b = "1", a=~"2" }', 'foo{a=~"2",b="1"}'),
         ("sum(foo)by(x)", "sum by (x) (foo)"),
         ("1+2", "1 + 2"),
         ("foo   offset 5m", "foo offset 5m"),
