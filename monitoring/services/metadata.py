@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, TextField
+from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, TextField
 from django.db.models import Value as SQLValue
 
 from accounts.scope import Scope
@@ -89,7 +89,8 @@ def label_values(
 
 def metric_metadata(scope: Scope, *, metric: str = "") -> dict[str, MetricMetadata]:
     """Return what is known of the metrics, or of one, by name."""
-    rows = _metrics(scope, None).order_by("name")
+    nothing = Q(type=MetricType.UNKNOWN.value, unit="", help="")
+    rows = _metrics(scope, None).exclude(nothing).order_by("name")
     if metric:
         rows = rows.filter(name=metric.replace("\0", "\ufffd"))
     described = rows.values_list("name", "type", "unit", "help")

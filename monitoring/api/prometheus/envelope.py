@@ -10,8 +10,6 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from monitoring.promql import PromQLSyntaxError
-
 # Smaller answers travel in one packet anyway.
 MIN_GZIPPED_BYTES = 1400
 
@@ -80,16 +78,6 @@ def failure(
         status=status or kind.status,
         content_type="application/json",
     )
-
-
-def syntax_message(error: PromQLSyntaxError, text: str) -> str:
-    """Return the parser's complaint as Prometheus puts it: with line and column."""
-    position = error.position if text.strip() else 0
-    if position is None:
-        return f"parse error: {error}"
-    before = text[:position]
-    column = len(before) - (before.rfind("\n") + 1) + 1
-    return f"{before.count(chr(10)) + 1}:{column}: parse error: {error}"
 
 
 def _few(notes: Sequence[str], noun: str) -> list[str]:

@@ -10,7 +10,8 @@ from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
 from monitoring import promql
-from monitoring.api.prometheus.envelope import bad_parameter, syntax_message
+from monitoring.api.prometheus.complaints import complaint
+from monitoring.api.prometheus.envelope import bad_parameter
 from monitoring.labels import Matcher
 from monitoring.promql.syntax import VectorSelector
 
@@ -33,10 +34,6 @@ _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1
 _LONGEST_SECONDS = 2**63 / 1e9
 
 _NO_MATCHER = "match[] must contain at least one non-empty matcher"
-_QUOTED_NAME = re.compile(
-    r"(function with name|in call to|in call to function) '(\w+)'"
-)
-_TYPE_NAMES = (("type matrix", "type range vector"), ("got matrix", "got range vector"))
 
 
 class Parameters:
@@ -140,13 +137,3 @@ def _selector(text: str) -> tuple[Matcher, ...]:
     if all(matcher.matches_empty for matcher in tree.matchers):
         raise bad_parameter("match[]", _NO_MATCHER)
     return tree.matchers
-
-
-def complaint(error: promql.PromQLSyntaxError, text: str) -> str:
-    """Return what the parser says, in the words that Prometheus has for it."""
-    message = _QUOTED_NAME.sub(r'\1 "\2"', syntax_message(error, text))
-    if " in call to function " in message:
-        for theirs, ours in _TYPE_NAMES:
-            message = message.replace(theirs, ours)
-        message = re.sub(r"\b(type|got) vector\b", r"\1 instant vector", message)
-    return message

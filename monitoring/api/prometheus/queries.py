@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from monitoring import promql
 from monitoring.api.prometheus.base import PrometheusAPI
+from monitoring.api.prometheus.complaints import complaint
 from monitoring.api.prometheus.envelope import (
     ErrorType,
     PrometheusError,
@@ -22,7 +23,7 @@ from monitoring.api.prometheus.envelope import (
     success,
 )
 from monitoring.api.prometheus.formatting import limited, result_json
-from monitoring.api.prometheus.parameters import Parameters, complaint, duration
+from monitoring.api.prometheus.parameters import Parameters, duration
 from monitoring.promql import trees
 from monitoring.promql.syntax import ValueType, type_of
 from monitoring.services import queries

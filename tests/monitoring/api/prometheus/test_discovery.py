@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from monitoring.api.prometheus.discovery import unescaped
 from monitoring.services import metadata
+from monitoring.services.append import append_samples
 from tests.api_client import client_for
-from tests.monitoring.api.prometheus.conftest import PrometheusClient
+from tests.factories.monitoring import sample_batch
+from tests.monitoring.api.prometheus.conftest import NOW, PrometheusClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -128,6 +130,14 @@ def test_metadata_tell_what_a_metric_is(prometheus, stored):
     assert prometheus.data("metadata", limit=1) == {"load": load}
     assert prometheus.data("metadata", limit=0) == {}
     assert prometheus.refusal("metadata", limit="x")[2] == "limit must be a number"
+
+
+def test_a_metric_that_nobody_describes_has_no_metadata(cast, prometheus):
+    rows = [({"__name__": "bare"}, int(NOW.timestamp() * 1000), 1.0)]
+    append_samples(cast.system(), sample_batch(rows), team_id=None, now=NOW)
+
+    assert prometheus.data("metadata") == {}
+    assert prometheus.data("label/__name__/values") == ["bare"]
 
 
 def test_the_status_tells_where_series_come_from(prometheus, stored):
