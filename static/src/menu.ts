@@ -16,7 +16,8 @@ export function startMenus(): void {
       menu.querySelector("summary")?.focus();
     }
   });
-  document.addEventListener("htmx:afterRequest", () => {
-    for (const menu of all<HTMLDetailsElement>("details.pop[open]")) menu.open = false;
+  document.addEventListener("submit", (event) => {
+    const menu = (event.submitter ?? (event.target as Element)).closest<HTMLDetailsElement>("details.pop");
+    if (menu) menu.open = false;
   });
 }

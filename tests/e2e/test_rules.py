@@ -17,7 +17,7 @@ def test_a_pattern_rule_is_previewed_saved_and_fires(page, shop, name):
 
     page.get_by_label("Name").fill(f"Refunds of {name}")
     page.get_by_text("Log pattern").click()
-    page.get_by_label("Pattern").fill(r"refund of \d+")
+    page.get_by_label("Pattern", exact=True).fill(r"refund of \d+")
     page.get_by_label("In streams with").fill(f'source="{shop.name}"')
     page.get_by_label("Comparator").first.select_option("at or above")
     page.get_by_label("Threshold", exact=True).first.fill("1")
@@ -39,11 +39,13 @@ def test_a_pattern_that_does_not_compile_is_told_before_saving(page, name):
     page.goto("rules/add?kind=pattern")
 
     page.get_by_label("Name").fill(f"Broken {name}")
-    page.get_by_label("Pattern").fill("refund (")
+    page.get_by_label("Pattern", exact=True).fill("refund (")
 
     expect(page.locator("#rule-preview").get_by_role("alert")).to_be_visible()
     page.get_by_role("button", name="Save rule").filter(visible=True).click()
-    expect(page.get_by_label("Pattern")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Pattern", exact=True)).to_have_attribute(
+        "aria-invalid", "true"
+    )
     expect(page.get_by_label("Name")).to_have_value(f"Broken {name}")
 
 

@@ -22,7 +22,7 @@ def test_a_visitor_signs_in_stays_and_signs_out(visitors, platform, password, is
     if is_phone:
         page.get_by_text("More").click()
     else:
-        page.get_by_text("Admin", exact=True).last.click()
+        page.get_by_role("complementary").get_by_text("Admin", exact=True).last.click()
     page.get_by_role("button", name="Sign out").click()
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -12,6 +12,7 @@ import { facts, topOf, type ChartPayload } from "./payload";
 import { chartTable } from "./table";
 
 const CURSOR = "page";
+const LEFT_EDGE = 16;
 const GUTTER = 44;
 const GUTTER_PHONE = 40;
 const AXIS_HEIGHT = 20;
@@ -99,7 +100,7 @@ export class ChartPanel {
         y: { range: () => [0, topOf(this.payload)] },
       },
       axes: [
-        { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (_plot, ticks) => this.times(ticks) },
+        { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (plot, ticks) => this.times(plot, ticks) },
         {
           ...axis,
           size: narrow ? GUTTER_PHONE : GUTTER,
@@ -118,12 +119,14 @@ export class ChartPanel {
   }
 
   /** Ticks of the time axis; a longer range names the day at midnight. */
-  private times(ticks: number[]): string[] {
+  private times(plot: uPlot, ticks: number[]): string[] {
     const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), hour: "2-digit", minute: "2-digit" });
     const day = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), day: "2-digit", month: "short" });
     const withSeconds = this.payload.end - this.payload.start < SHORT_RANGE;
     const second = new Intl.DateTimeFormat("en-GB", { timeZone: zone(), hour: "2-digit", minute: "2-digit", second: "2-digit" });
     return ticks.map((tick) => {
+      // At the left edge stands the lowest value of the other axis.
+      if (plot.valToPos(tick, "x") < LEFT_EDGE) return "";
       const text = clock.format(tick * 1000);
       if (text === "00:00") return day.format(tick * 1000);
       return withSeconds ? second.format(tick * 1000) : text;
