@@ -14,9 +14,8 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils import timezone
 from typing_extensions import override
-from unfold.admin import TabularInline
 
-from accounts.admin import ReadOnlyAdmin, ScopedAdmin, admin_scope
+from accounts.admin import ReadOnlyAdmin, ScopedAdmin, ScopedInline, admin_scope
 from alerts.models import (
     Alert,
     Notification,
@@ -36,7 +35,6 @@ from alerts.services.rule_drafts import (
     InvalidRuleError,
     LevelDraft,
     RuleDraft,
-    check_draft,
 )
 from alerts.services.rules import create_rule, delete_rule, update_rule
 
@@ -69,17 +67,32 @@ LEVEL_SETTINGS = [
 
 
 class LevelFormSet(BaseInlineFormSet[RuleLevel, Rule, forms.ModelForm[RuleLevel]]):
-    """Checks the rule with its levels as one thing."""
+    """Asks the service, in a transaction that is taken back, what it would refuse of
+    the rule and its levels."""
+
+    request: HttpRequest
 
     @override
     def clean(self) -> None:
         super().clean()
-        if any(self.errors):
+        if any(self.errors) or self.instance.organization_id is None:
             return
         try:
-            check_draft(rule_draft(self.instance, self.forms))
+            with transaction.atomic():
+                save_rule(self.request, self.instance, self.forms)
+                transaction.set_rollback(True)
         except InvalidRuleError as error:
             raise ValidationError(list(sentences(error.fields))) from None
+
+
+def save_rule(request: HttpRequest, rule: Rule, level_forms: Iterable[Any]) -> Rule:
+    """Create or change what the page describes. Raises InvalidRuleError."""
+    scope, now = admin_scope(request, rule.organization), timezone.now()
+    draft = rule_draft(rule, level_forms)
+    stored = Rule.unscoped.filter(pk=rule.pk).first()
+    if stored is None:
+        return create_rule(scope, draft, now=now)
+    return update_rule(scope, stored, draft, now=now)
 
 
 def sentences(fields: dict[str, Any]) -> Iterable[str]:
@@ -112,20 +125,17 @@ def rule_draft(rule: Rule, level_forms: Iterable[Any]) -> RuleDraft:
     return RuleDraft(levels=levels, **settings)
 
 
-class LevelInline(TabularInline):
+class LevelInline(ScopedInline):
     model = RuleLevel
     formset = LevelFormSet
-    extra = 0
     min_num = 1
     fields = ["position", *LEVEL_SETTINGS, "channels"]
 
     @override
-    def formfield_for_manytomany(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> Any:
-        owner = ScopedAdmin(NotificationChannel, self.admin_site)
-        kwargs["queryset"] = owner.get_queryset(request)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.request = request
+        return formset
 
 
 @admin.register(Rule)
@@ -135,10 +145,6 @@ class RuleAdmin(ScopedAdmin):
     search_fields = ["name", "query", "pattern"]
     fields = ["organization", *RULE_SETTINGS]
     inlines = [LevelInline]
-
-    @override
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [] if obj is None else ["organization"]
 
     @override
     def save_model(
@@ -158,16 +164,11 @@ class RuleAdmin(ScopedAdmin):
         formsets: Any,
         change: bool,
     ) -> None:
-        rule, now = form.instance, timezone.now()
-        scope = admin_scope(request, rule.organization)
-        draft = rule_draft(rule, formsets[0].forms)
+        rule = form.instance
+        rule.pk = save_rule(request, rule, formsets[0].forms).pk
         # The page's messages tell what each formset did, and ask it.
         for formset in formsets:
             formset.new_objects = formset.changed_objects = formset.deleted_objects = []
-        if change:
-            update_rule(scope, Rule.unscoped.get(pk=rule.pk), draft, now=now)
-        else:
-            rule.pk = create_rule(scope, draft, now=now).pk
 
     @override
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -234,10 +235,6 @@ class NotificationChannelAdmin(ScopedAdmin):
     search_fields = ["name"]
 
     @override
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [] if obj is None else ["organization"]
-
-    @override
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
         form.request = request
@@ -258,9 +255,8 @@ class NotificationChannelAdmin(ScopedAdmin):
         delete_channel(admin_scope(request, obj.organization), obj)
 
 
-class TransitionInline(TabularInline):
+class TransitionInline(ScopedInline):
     model = Transition
-    extra = 0
     can_delete = False
     fields = ["at", "kind", "to_status", "to_severity", "reason", "actor_name", "note"]
     readonly_fields = fields

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from django.http import HttpRequest
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from typing_extensions import override
 from unfold.sites import UnfoldAdminSite
 
 from accounts.models import Membership, User
@@ -16,3 +23,14 @@ class OrganizationAdminSite(UnfoldAdminSite):
             return False
         administers = Membership.objects.filter(user=user, role__gte=Role.ADMIN)
         return user.is_superuser or administers.exists()
+
+    @override
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the site's own door, the only one, which counts wrong tries."""
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))

@@ -35,6 +35,8 @@ class SourceForm(forms.ModelForm[Source]):
     """Asks the service, in a transaction that is taken back, what it would refuse."""
 
     request: HttpRequest
+    # Push sources have nothing to configure, and an object may be empty.
+    config = forms.JSONField(required=False, initial=dict)
 
     class Meta:
         model = Source
@@ -80,7 +82,8 @@ class SourceAdmin(ScopedAdmin):
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [] if obj is None else ["organization", "kind"]
+        names = super().get_readonly_fields(request, obj)
+        return names if obj is None else [*names, "kind"]
 
     @override
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:

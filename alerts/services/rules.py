@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import Team, User
 from accounts.scope import ActorKind, Scope
 from accounts.services import audit
 from alerts.models import (
@@ -55,6 +55,7 @@ def create_rule(scope: Scope, draft: RuleDraft, *, now: datetime) -> Rule:
     require_maintainer(scope, draft.team.pk if draft.team else None)
     check_draft(draft)
     rule = Rule(organization_id=scope.organization_id, created_by=_author(scope))
+    _check_team_is_ours(scope, draft.team)
     _check_name_is_free(scope, draft.name, rule.pk)
     draft.write_to(rule)
     rule.save()
@@ -76,6 +77,7 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     check_draft(draft)
     rule = _locked(scope, rule)
     before, condition = _audited(_fresh(scope, rule)), _condition_of(rule)
+    _check_team_is_ours(scope, draft.team)
     _check_name_is_free(scope, draft.name, rule.pk)
     draft.write_to(rule)
     rule.save()
@@ -107,6 +109,11 @@ def _author(scope: Scope) -> User | None:
     if actor.kind is not ActorKind.USER or actor.id is None:
         return None
     return User.objects.filter(pk=actor.id).first()
+
+
+def _check_team_is_ours(scope: Scope, team: Team | None) -> None:
+    if team is not None and team.organization_id != scope.organization_id:
+        raise InvalidRuleError({"team": ["There is no such team."]})
 
 
 def _check_name_is_free(scope: Scope, name: str, rule_id: int | None) -> None:
