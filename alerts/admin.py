@@ -15,7 +15,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 from typing_extensions import override
 
-from accounts.admin import ReadOnlyAdmin, ScopedAdmin, ScopedInline, admin_scope
+from accounts.admin import (
+    ReadOnlyAdmin,
+    ScopedAdmin,
+    ScopedInline,
+    ServiceAdmin,
+    ServiceForm,
+    admin_scope,
+    sentences,
+)
 from alerts.models import (
     Alert,
     Notification,
@@ -95,17 +103,6 @@ def save_rule(request: HttpRequest, rule: Rule, level_forms: Iterable[Any]) -> R
     return update_rule(scope, stored, draft, now=now)
 
 
-def sentences(fields: dict[str, Any]) -> Iterable[str]:
-    """Return nested errors as sentences that name their field."""
-    for name, problems in fields.items():
-        if isinstance(problems, dict):
-            yield from (f"{name} {text}" for text in sentences(problems))
-        elif isinstance(problems, list | tuple):
-            yield from (f"{name}: {problem}" for problem in problems if problem)
-        else:
-            yield f"{name}: {problems}"
-
-
 def rule_draft(rule: Rule, level_forms: Iterable[Any]) -> RuleDraft:
     """Return the draft of what the page describes; levels in the page's order."""
     kept = [
@@ -175,10 +172,8 @@ class RuleAdmin(ScopedAdmin):
         delete_rule(admin_scope(request, obj.organization), obj, now=timezone.now())
 
 
-class ChannelForm(forms.ModelForm[NotificationChannel]):
-    """Asks the service, in a transaction that is taken back, what it would refuse."""
-
-    request: HttpRequest
+class ChannelForm(ServiceForm):
+    refusal = InvalidChannelError
     secret = forms.CharField(
         required=False,
         widget=forms.PasswordInput,
@@ -197,58 +192,34 @@ class ChannelForm(forms.ModelForm[NotificationChannel]):
             "enabled",
         ]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["config"] = shown_config(self.instance.config or {})
+
     @override
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if self.errors:
-            return cleaned
-        try:
-            with transaction.atomic():
-                save_channel(self)
-                transaction.set_rollback(True)
-        except InvalidChannelError as error:
-            self.add_error(None, list(sentences(error.fields)))
-        return cleaned
-
-
-def save_channel(form: ChannelForm) -> NotificationChannel:
-    """Create or change what the form describes. Raises InvalidChannelError."""
-    data = dict(form.cleaned_data)
-    stored = NotificationChannel.unscoped.filter(pk=form.instance.pk).first()
-    chosen = data.pop("organization", None)
-    organization = stored.organization if stored else chosen
-    secret = data.pop("secret", "")
-    draft = ChannelDraft(**data)
-    if draft.team is not None and draft.team.organization_id != organization.pk:
-        raise InvalidChannelError({"team": ["The team is of another organization."]})
-    scope = admin_scope(form.request, organization)
-    if stored is None:
-        return create_channel(scope, replace(draft, secret=secret))
-    return update_channel(scope, stored, replace(draft, secret=secret or None))
+    def save_by_service(self) -> NotificationChannel:
+        data = dict(self.cleaned_data)
+        stored = NotificationChannel.unscoped.filter(pk=self.instance.pk).first()
+        chosen = data.pop("organization", None)
+        organization = stored.organization if stored else chosen
+        secret = data.pop("secret", "")
+        draft = ChannelDraft(**data)
+        if draft.team is not None and draft.team.organization_id != organization.pk:
+            raise InvalidChannelError(
+                {"team": ["The team is of another organization."]}
+            )
+        scope = admin_scope(self.request, organization)
+        if stored is None:
+            return create_channel(scope, replace(draft, secret=secret))
+        return update_channel(scope, stored, replace(draft, secret=secret or None))
 
 
 @admin.register(NotificationChannel)
-class NotificationChannelAdmin(ScopedAdmin):
+class NotificationChannelAdmin(ServiceAdmin):
     form = ChannelForm
     list_display = ["name", "kind", "organization", "team", "is_default", "enabled"]
     list_filter = ["kind", "organization"]
     search_fields = ["name"]
-
-    @override
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        form.request = request
-        return form
-
-    @override
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: Any,
-        form: Any,
-        change: bool,
-    ) -> None:
-        obj.pk = save_channel(form).pk
 
     @override
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

@@ -6,11 +6,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 from typing_extensions import override
 
-from accounts.admin import ReadOnlyAdmin, ScopedAdmin, admin_scope
+from accounts.admin import (
+    ReadOnlyAdmin,
+    ServiceAdmin,
+    ServiceForm,
+    admin_scope,
+)
 from sources.models import Cursor, DeadLetter, InboxBatch, PipelineMinute, Source
 from sources.services.sources import (
     InvalidSourceError,
@@ -31,10 +35,8 @@ SETTINGS = [
 ]
 
 
-class SourceForm(forms.ModelForm[Source]):
-    """Asks the service, in a transaction that is taken back, what it would refuse."""
-
-    request: HttpRequest
+class SourceForm(ServiceForm):
+    refusal = InvalidSourceError
     # Push sources have nothing to configure, and an object may be empty.
     config = forms.JSONField(required=False, initial=dict)
 
@@ -43,38 +45,22 @@ class SourceForm(forms.ModelForm[Source]):
         fields = ["organization", *SETTINGS]
 
     @override
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if self.errors:
-            return cleaned
-        try:
-            with transaction.atomic():
-                save_source(self)
-                transaction.set_rollback(True)
-        except InvalidSourceError as error:
-            for name, problems in error.fields.items():
-                field = name.partition(".")[0]
-                self.add_error(field if field in self.fields else None, problems)
-        return cleaned
-
-
-def save_source(form: SourceForm) -> Source:
-    """Create or change what the form describes. Raises InvalidSourceError."""
-    data = form.cleaned_data
-    settings = {name: data[name] for name in SETTINGS if name in data}
-    stored = Source.unscoped.filter(pk=form.instance.pk).first()
-    organization = stored.organization if stored else data["organization"]
-    scope = admin_scope(form.request, organization)
-    team = settings.get("team")
-    if team is not None and team.organization_id != organization.pk:
-        raise InvalidSourceError({"team": ["The team is of another organization."]})
-    if stored is None:
-        return create_source(scope, **settings)
-    return update_source(scope, stored, **settings)
+    def save_by_service(self) -> Source:
+        data = self.cleaned_data
+        settings = {name: data[name] for name in SETTINGS if name in data}
+        stored = Source.unscoped.filter(pk=self.instance.pk).first()
+        organization = stored.organization if stored else data["organization"]
+        scope = admin_scope(self.request, organization)
+        team = settings.get("team")
+        if team is not None and team.organization_id != organization.pk:
+            raise InvalidSourceError({"team": ["The team is of another organization."]})
+        if stored is None:
+            return create_source(scope, **settings)
+        return update_source(scope, stored, **settings)
 
 
 @admin.register(Source)
-class SourceAdmin(ScopedAdmin):
+class SourceAdmin(ServiceAdmin):
     form = SourceForm
     list_display = ["name", "kind", "organization", "team", "enabled", "updated_at"]
     list_filter = ["kind", "enabled", "organization"]
@@ -84,22 +70,6 @@ class SourceAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         names = super().get_readonly_fields(request, obj)
         return names if obj is None else [*names, "kind"]
-
-    @override
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        form.request = request
-        return form
-
-    @override
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: Any,
-        form: Any,
-        change: bool,
-    ) -> None:
-        obj.pk = save_source(form).pk
 
     @override
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

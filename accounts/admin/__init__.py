@@ -3,5 +3,15 @@
 from accounts.admin import people
 from accounts.admin.records import admin_scope
 from accounts.admin.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedInline
+from accounts.admin.served import ServiceAdmin, ServiceForm, sentences
 
-__all__ = ["ReadOnlyAdmin", "ScopedAdmin", "ScopedInline", "admin_scope", "people"]
+__all__ = [
+    "ReadOnlyAdmin",
+    "ScopedAdmin",
+    "ScopedInline",
+    "ServiceAdmin",
+    "ServiceForm",
+    "admin_scope",
+    "people",
+    "sentences",
+]
