@@ -228,12 +228,15 @@ class LiveConsumer(OrganizationConsumer):
         topic = _topic(message)
         if topic.snapshot is None:
             raise RefusedError("no_snapshot", f"{topic.name} has events only.")
+        condition = _filter(message)
         try:
             data = await database_sync_to_async(topic.snapshot)(
                 self.access, message.get("filter") or {}
             )
         except ValueError as error:
             raise RefusedError("invalid_filter", str(error)) from None
+        if condition is not None and isinstance(data, list):
+            data = [one for one in data if condition(one)]
         self._say({"type": "snapshot", "topic": topic.name, "data": data})
 
     # --- Groups and events ------------------------------------------------------------

@@ -22,5 +22,6 @@ def _latest_lines(scope: Scope, wanted: Mapping[str, Any]) -> Any:
 
 
 def _latest_samples(scope: Scope, wanted: Mapping[str, Any]) -> Any:
-    names = wanted.get("names") or [wanted["name"]] if "name" in wanted else []
+    named = wanted.get("names") or wanted.get("name") or []
+    names = named if isinstance(named, list) else [named]
     return presentation.snapshot(scope, names=names, now=timezone.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,12 +56,10 @@ def latest_lines(
 
     Raises ValueError for a level that is none.
     """
-    matchers = [
-        Matcher(name, MatchOp.EQUAL, str(value))
-        for name, value in dict(wanted.get("labels") or {}).items()
-    ]
-    if isinstance(wanted.get("source"), str):
-        matchers.append(Matcher("source", MatchOp.EQUAL, wanted["source"]))
+    labels = dict(wanted.get("labels") or {})
+    if wanted.get("source"):
+        labels["source"] = wanted["source"]
+    matchers = [_matcher(name, value) for name, value in labels.items()]
     query = logs.LogQuery(
         matchers=tuple(matchers),
         start_ns=nanoseconds(now - timedelta(hours=1)),
@@ -74,6 +73,13 @@ def latest_lines(
     return [
         line_json(record) for record in reversed(logs.read_logs(scope, query).records)
     ]
+
+
+def _matcher(name: str, wanted: Any) -> Matcher:
+    """A list stands for any of its members."""
+    if not isinstance(wanted, list):
+        return Matcher(name, MatchOp.EQUAL, str(wanted))
+    return Matcher(name, MatchOp.REGEX, "|".join(re.escape(str(w)) for w in wanted))
 
 
 def nanoseconds(at: datetime) -> int:

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.utils import timezone
 
 from accounts.models import ApiToken
-from accounts.scope import Permission
+from accounts.scope import Permission, Scope
 from config.asgi import application
 from monitoring.live import publish, publish_many, topics
+from monitoring.services.append import append_logs, append_samples
+from monitoring.telemetry import Level
 from tests.factories.accounts import make_token
+from tests.factories.monitoring import mixed_log_batch, sample_batch
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -204,6 +209,44 @@ async def test_a_bad_message_is_answered_by_an_error(client, frame, code):
     await client.socket.send_to(frame)
 
     assert (await client.receive())["code"] == code
+
+
+@pytest.mark.parametrize("topic", ["logs", "metrics", "alerts", "sources", "health"])
+@pytest.mark.parametrize("wanted", [[1], "x", {"source": {"a": 1}}, {"contains": 5}])
+async def test_a_snapshot_says_what_is_wrong_with_its_filter(client, topic, wanted):
+    answer = await client.ask(action="request", topic=topic, filter=wanted)
+
+    assert answer["code"] == "invalid_filter"
+
+
+def store_metrics_and_lines(organization, *names):
+    now = timezone.now()
+    scope = Scope.of_system(organization.pk, organization.slug)
+    samples = [({"__name__": name}, int(now.timestamp() * 1000), 1.0) for name in names]
+    append_samples(scope, sample_batch(samples), team_id=None, now=now)
+    lines = [(time.time_ns(), name, Level.INFO, n) for n, name in enumerate(names)]
+    streams = [{"source": name} for name in names]
+    batch = mixed_log_batch(lines, streams=streams)
+    append_logs(scope, batch, team_id=None, now=now)
+
+
+@pytest.mark.parametrize(
+    ("topic", "wanted", "key"),
+    [
+        ("metrics", {"names": ["a", "b"]}, "name"),
+        ("metrics", {"name": ["a", "b"]}, "name"),
+        ("logs", {"source": ["a", "b"]}, "line"),
+        ("logs", {"labels": {"source": ["a", "b"]}}, "line"),
+    ],
+)
+async def test_a_snapshot_holds_what_its_filter_lets_pass(
+    client, cast, topic, wanted, key
+):
+    await sync_to_async(store_metrics_and_lines)(cast.acme, "a", "b", "c")
+
+    answer = await client.ask(action="request", topic=topic, filter=wanted)
+
+    assert sorted(one[key] for one in answer["data"]) == ["a", "b"]
 
 
 async def test_a_flood_of_messages_ends_the_connection(client):
