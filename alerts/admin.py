@@ -39,6 +39,7 @@ from alerts.services.channels import (
     delete_channel,
     update_channel,
 )
+from alerts.services.presentation import shown_config
 from alerts.services.rule_drafts import (
     InvalidRuleError,
     LevelDraft,

@@ -18,7 +18,7 @@ from alerts.models import NotificationChannel
 from alerts.services.access import require_maintainer
 from alerts.services.messages import test_message
 from alerts.services.notifications import target_of
-from alerts.services.presentation import channel_json, differences
+from alerts.services.presentation import HIDDEN, channel_json, differences
 
 MAX_SECRET = 500
 
@@ -107,7 +107,8 @@ def _write(scope: Scope, channel: NotificationChannel, draft: ChannelDraft) -> N
     if draft.secret is not None and len(draft.secret) > MAX_SECRET:
         errors["secret"] = [f"Give {MAX_SECRET} characters at most."]
     try:
-        config = adapter_of(draft.kind).clean(draft.config, draft.secret or "")
+        config = _with_kept_headers(draft.config, channel.config or {})
+        config = adapter_of(draft.kind).clean(config, draft.secret or "")
     except InvalidConfigError as error:
         errors["config"] = error.fields
     if errors:
@@ -118,6 +119,23 @@ def _write(scope: Scope, channel: NotificationChannel, draft: ChannelDraft) -> N
     if draft.secret is not None:
         channel.secret = encrypt(draft.secret)
     channel.save()
+
+
+def _with_kept_headers(
+    config: Mapping[str, Any], stored: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Put the stored values of headers where the editor was shown none of them.
+
+    They go nowhere else than to the address that they were given for.
+    """
+    headers, kept = config.get("headers"), stored.get("headers") or {}
+    if not isinstance(headers, dict) or HIDDEN not in headers.values():
+        return config
+    hidden = {name for name, value in headers.items() if value == HIDDEN}
+    if hidden - kept.keys() or config.get("url") != stored.get("url"):
+        names = ", ".join(sorted(hidden))
+        raise InvalidConfigError({"headers": [f"Give the value of {names} again."]})
+    return {**config, "headers": {**headers, **{name: kept[name] for name in hidden}}}
 
 
 def _is_taken(scope: Scope, name: str, channel: NotificationChannel) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -143,13 +143,24 @@ def _state_json(rule: Rule) -> dict[str, Any]:
     }
 
 
+# Stands for the value of a header, which may well be a password.
+HIDDEN = "********"
+
+
+def shown_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a channel's configuration without the values of its headers."""
+    if not config.get("headers"):
+        return dict(config)
+    return {**config, "headers": dict.fromkeys(config["headers"], HIDDEN)}
+
+
 def channel_json(channel: NotificationChannel) -> dict[str, Any]:
     return {
         "id": channel.pk,
         "name": channel.name,
         "kind": channel.kind,
         "team": team_json(channel.team),
-        "config": channel.config,
+        "config": shown_config(channel.config),
         "has_secret": bool(channel.secret),
         "is_default": channel.is_default,
         "enabled": channel.enabled,

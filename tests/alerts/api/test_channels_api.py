@@ -123,3 +123,43 @@ def test_notifications_can_be_listed_and_filtered(api, cast):
     assert api.get("/notifications").json() == {"results": [], "next": None}
     assert api.get("/notifications", {"status": "dead"}).status_code == 200
     assert api.get("/notifications", {"status": "lost"}).status_code == 400
+
+
+def with_headers(**headers):
+    return {"url": "https://example.org/hook", "headers": headers}
+
+
+def test_values_of_headers_are_not_shown_and_are_kept(api):
+    created = post(api, WEBHOOK | {"config": with_headers(Authorization="Bearer 1")})
+    address = f"{PATH}/{created.json()['id']}"
+    shown = api.get(address).json()["config"]
+
+    changed = api.patch(
+        address,
+        {"config": shown | {"headers": shown["headers"] | {"X-Room": "7"}}},
+        format="json",
+    )
+
+    assert shown == with_headers(Authorization="********")
+    assert changed.status_code == 200, changed.json()
+    channel = NotificationChannel.unscoped.get()
+    assert channel.config == with_headers(Authorization="Bearer 1", **{"X-Room": "7"})
+    assert "Bearer 1" not in str(list(AuditEntry.unscoped.values_list("after")))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        with_headers(Authorization="********") | {"url": "https://evil.example/"},
+        with_headers(Other="********"),
+    ],
+)
+def test_hidden_values_go_to_no_other_address_and_no_other_name(api, config):
+    created = post(api, WEBHOOK | {"config": with_headers(Authorization="Bearer 1")})
+
+    response = api.patch(
+        f"{PATH}/{created.json()['id']}", {"config": config}, format="json"
+    )
+
+    assert response.status_code == 400
+    assert "Give the value of" in str(response.json()["error"]["fields"])
