@@ -33,6 +33,9 @@ PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
 
+# For stories that no width makes different.
+at_one_width = pytest.mark.parametrize("width", ["desktop"], indirect=True)
+
 EXPECTED_NOISE = re.compile(
     r"status of 4\d\d|WebSocket connection|ERR_CONNECTION|hx-|htmx:"
 )

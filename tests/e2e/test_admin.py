@@ -7,9 +7,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
+@at_one_width
 def test_a_source_is_changed_in_the_admin_and_the_audit_log_tells(
     page, platform, shop, api
 ):
@@ -28,6 +31,7 @@ def test_a_source_is_changed_in_the_admin_and_the_audit_log_tells(
     expect(page.get_by_role("table")).to_contain_text("source.update")
 
 
+@at_one_width
 def test_a_bad_config_is_an_error_of_the_form(page, platform, shop):
     page.goto(f"{platform.url}/admin/sources/source/{shop.source_id}/change/")
 

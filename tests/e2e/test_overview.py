@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
@@ -70,6 +72,7 @@ def test_keys_lead_to_pages_and_tell_of_themselves(page):
     expect(page).to_have_url(re.compile(r"/o/demo/logs"))
 
 
+@at_one_width
 def test_slash_finds_a_source_and_opens_it(page, shop):
     page.goto("alerts")
 
@@ -82,6 +85,7 @@ def test_slash_finds_a_source_and_opens_it(page, shop):
     expect(page).to_have_url(re.compile(rf"/sources/{shop.source_id}$"))
 
 
+@at_one_width
 def test_choosing_a_range_changes_every_chart(page):
     page.goto("")
 

@@ -7,9 +7,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
+@at_one_width
 def test_a_lost_connection_is_said_and_missed_lines_come_after_it(page, shop, platform):
     page.goto(f"logs?source={shop.name}")
     lines = page.get_by_role("region", name="Lines", exact=True)

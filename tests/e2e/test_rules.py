@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
@@ -35,6 +37,7 @@ def test_a_pattern_rule_is_previewed_saved_and_fires(page, shop, name):
     expect(row).to_contain_text("Critical")
 
 
+@at_one_width
 def test_a_pattern_that_does_not_compile_is_told_before_saving(page, name):
     page.goto("rules/add?kind=pattern")
 
@@ -49,6 +52,7 @@ def test_a_pattern_that_does_not_compile_is_told_before_saving(page, name):
     expect(page.get_by_label("Name")).to_have_value(f"Broken {name}")
 
 
+@at_one_width
 def test_a_threshold_rule_is_backtested_while_it_is_written(page, name):
     page.goto("rules/add")
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import ADMIN, log_in
+from tests.e2e.conftest import ADMIN, at_one_width, log_in
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +45,7 @@ def test_a_wrong_password_is_told_and_keeps_the_address(visitors, platform):
     expect(page.get_by_label("E-mail")).to_have_value(ADMIN)
 
 
+@at_one_width
 def test_signing_in_leads_to_the_page_that_was_asked_for(visitors, platform, password):
     page = visitors.open()
     page.goto("sources")

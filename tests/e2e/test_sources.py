@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
@@ -84,6 +86,7 @@ def test_a_source_is_edited_paused_and_deleted(page, shop, api):
     expect(page.get_by_role("region", name="Sources")).not_to_contain_text(shop.name)
 
 
+@at_one_width
 def test_testing_a_source_tells_what_it_finds(page, shop):
     page.goto(f"sources/{shop.source_id}")
 

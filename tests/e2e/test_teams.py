@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import at_one_width
+
 pytestmark = pytest.mark.e2e
 
 
@@ -27,6 +29,7 @@ def test_a_member_of_one_team_does_not_see_what_another_has(visitors, people, ba
     expect(page.get_by_role("main")).not_to_contain_text("oven")
 
 
+@at_one_width
 def test_addresses_of_another_team_and_organization_lead_nowhere(
     visitors, people, bakery, platform
 ):

@@ -12,8 +12,8 @@ interface AlertEvent {
 
 function isBusy(): boolean {
   // What someone writes or has opened must not be swapped away.
-  const field = document.activeElement?.matches("#alert input, #alert textarea, #ackbar textarea");
-  return Boolean(field) || find("#alert details.pop[open], #ackbar details.pop[open]") !== null;
+  const comment = find<HTMLInputElement>("#alert #note");
+  return Boolean(comment?.value) || find("#alert details.pop[open], #ackbar details.pop[open]") !== null;
 }
 
 start();
@@ -28,17 +28,16 @@ live.subscribe<AlertEvent>("alerts", {}, {
   onGap: refresh,
 });
 
-// What the reader did shows at once; what others did waits until nothing is open.
-let acted = false;
-document.addEventListener("refresh-alert", () => (acted = true));
+// What is sent is no longer being written.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { elt, successful } = (event as CustomEvent<{ elt: Element; successful: boolean }>).detail;
+  if (successful && elt instanceof HTMLFormElement) elt.reset();
+});
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = event as CustomEvent<{ target: Element; shouldSwap: boolean }>;
-  if (detail.target.id !== "alert") return;
-  if (isBusy() && !acted) {
-    detail.shouldSwap = false;
-    refresh();
-  }
-  acted = false;
+  if (detail.target.id !== "alert" || !isBusy()) return;
+  detail.shouldSwap = false;
+  refresh();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if ((event.target as Element | null)?.id === "alert") mountCharts();
