@@ -12,6 +12,7 @@ import { facts, topOf, type ChartPayload } from "./payload";
 import { chartTable } from "./table";
 
 const CURSOR = "page";
+const ROOM_FOR_BYTES = 12;
 const LEFT_EDGE = 16;
 const GUTTER = 44;
 const GUTTER_PHONE = 40;
@@ -103,7 +104,7 @@ export class ChartPanel {
         { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (plot, ticks) => this.times(plot, ticks) },
         {
           ...axis,
-          size: narrow ? GUTTER_PHONE : GUTTER,
+          size: (narrow ? GUTTER_PHONE : GUTTER) + (this.payload.unit.startsWith("bytes") ? ROOM_FOR_BYTES : 0),
           gap: 6,
           splits: () => [0, 0.25, 0.5, 0.75, 1].map((share) => share * topOf(this.payload)),
           values: (_plot, ticks) => ticks.map((tick) => inUnit(tick, this.payload.unit.replace(/\/s$/, ""))),
