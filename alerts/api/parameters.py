@@ -26,6 +26,10 @@ def conditions(
         names = ", ".join(sorted({*known, *_PAGING}))
         words = [f"Unknown parameter; known: {names}."]
         raise ValidationError(dict.fromkeys(unknown, words))
+    wrong = [name for name, value in query.items() if "\0" in value]
+    if wrong:
+        words = ["Null characters are not allowed."]
+        raise ValidationError(dict.fromkeys(wrong, words))
     return [
         known[name](value, **context) for name, value in query.items() if name in known
     ]
@@ -61,8 +65,7 @@ def _source(value: str, *, now: datetime) -> Q:
 
 
 def _text(value: str, *, now: datetime) -> Q:
-    clean = value.replace("\0", "")
-    return Q(name__icontains=clean) | Q(labels__icontains=clean)
+    return Q(name__icontains=value) | Q(labels__icontains=value)
 
 
 def _assignee(value: str, *, now: datetime) -> Q:

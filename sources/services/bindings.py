@@ -43,7 +43,8 @@ def binding_to_api(team_id: int | None) -> Binding:
 
 def binding_to_source(scope: Scope, name: str) -> Binding:
     """Raises UnknownSourceError and UnusableSourceError."""
-    source = Source.objects.visible_to(scope).filter(name=name).first()
+    same = Source.objects.visible_to(scope).filter(name=name)
+    source = None if "\0" in name else same.first()  # PostgreSQL has no such text
     if source is None:
         raise UnknownSourceError(f"There is no source {name[:100]!r}.")
     if source.kind != Source.Kind.PUSH:

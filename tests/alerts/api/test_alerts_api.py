@@ -236,3 +236,19 @@ def test_pages_follow_each_other(api, cast):
 
     assert names(first) + names(second) == ["alert 2", "alert 1", "alert 0"]
     assert second.json()["next"] is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/alerts?source=%00",
+        "/alerts?q=%00",
+        "/rules?team=%00",
+        "/notifications?channel=%00",
+    ],
+)
+def test_a_null_character_is_refused_by_name(cast, address):
+    response = client_for(cast.acme).get(address)
+
+    assert response.status_code == 400
+    assert "Null characters" in response.json()["error"]["detail"]

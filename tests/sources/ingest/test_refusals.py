@@ -99,6 +99,12 @@ def test_another_organizations_source_is_unknown(sender, cast):
     assert refusal(answer) == (404, "source_not_found")
 
 
+def test_a_name_that_no_source_can_have_is_unknown(sender):
+    answer = sender.post(f"{LOGS}?source=%00", LINE)
+
+    assert refusal(answer) == (404, "source_not_found")
+
+
 def test_another_teams_source_is_unknown(client, cast):
     SourceFactory(organization=cast.acme, name="shop", team=cast.platform)
     client.as_token(make_token(cast.acme, "ingest", team=cast.payments))
