@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import psycopg
 import redis.asyncio
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 from typing_extensions import override
 
@@ -235,6 +237,11 @@ class LiveConsumer(OrganizationConsumer):
             )
         except ValueError as error:
             raise RefusedError("invalid_filter", str(error)) from None
+        except (DatabaseError, psycopg.Error) as error:
+            logger.warning("No snapshot of %s: %s", topic.name, error)
+            raise RefusedError(
+                "unavailable", f"{topic.name} cannot be read now: ask again."
+            ) from None
         if condition is not None and isinstance(data, list):
             data = [one for one in data if condition(one)]
         self._say({"type": "snapshot", "topic": topic.name, "data": data})

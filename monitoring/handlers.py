@@ -23,5 +23,5 @@ def _latest_lines(scope: Scope, wanted: Mapping[str, Any]) -> Any:
 
 def _latest_samples(scope: Scope, wanted: Mapping[str, Any]) -> Any:
     named = wanted.get("names") or wanted.get("name") or []
-    names = named if isinstance(named, list) else [named]
+    names = [str(name) for name in (named if isinstance(named, list) else [named])]
     return presentation.snapshot(scope, names=names, now=timezone.now())

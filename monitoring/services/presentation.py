@@ -91,5 +91,5 @@ def _levels(wanted: Mapping[str, Any]) -> frozenset[Level]:
         least = Level.from_word(str(wanted["min_level"]))
         return frozenset(level for level in Level if level >= least)
     words = wanted.get("level") or []
-    words = [words] if isinstance(words, str) else words
+    words = words if isinstance(words, list) else [words]
     return frozenset(Level.from_word(str(word)) for word in words) or frozenset(Level)

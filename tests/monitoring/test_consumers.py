@@ -219,6 +219,23 @@ async def test_a_snapshot_says_what_is_wrong_with_its_filter(client, topic, want
     assert answer["code"] == "invalid_filter"
 
 
+@pytest.mark.parametrize(
+    ("topic", "wanted"),
+    [
+        ("metrics", {"names": 5}),
+        ("metrics", {"name": "a\0b"}),
+        ("logs", {"labels": {"a": "\0"}}),
+        ("logs", {"level": 5}),
+        ("alerts", {"status": "gone"}),
+    ],
+)
+async def test_no_filter_ends_the_connection(client, topic, wanted):
+    answer = await client.ask(action="request", topic=topic, filter=wanted)
+
+    assert answer["type"] in {"snapshot", "error"}
+    assert await client.ask(action="ping") == {"type": "pong"}
+
+
 def store_metrics_and_lines(organization, *names):
     now = timezone.now()
     scope = Scope.of_system(organization.pk, organization.slug)
