@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import psycopg
 import redis.asyncio
+from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -147,10 +148,11 @@ class LiveConsumer(OrganizationConsumer):
 
     async def _write(self) -> None:
         """The one writer: waits for a slow client, so that its queue fills up."""
-        while True:
-            frame = await self._outgoing.get()
-            await self._gate.opened()
-            await self.send(text_data=frame)
+        with contextlib.suppress(Disconnected):
+            while True:
+                frame = await self._outgoing.get()
+                await self._gate.opened()
+                await self.send(text_data=frame)
 
     def _say(self, message: dict[str, Any]) -> None:
         self._send_frame(orjson.dumps(message).decode())

@@ -12,6 +12,8 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+CLOSE_SECONDS = 15
+
 
 @implementer(IPushProducer)
 class WriteGate:
@@ -20,10 +22,12 @@ class WriteGate:
     def __init__(self, send: Any) -> None:
         self._open = asyncio.Event()
         self._open.set()
-        transport = _daphne_transport(send)
-        if transport is not None:
-            transport.unregisterProducer()
-            transport.registerProducer(self, True)  # noqa: FBT003 - Twisted's positional flag
+        protocol = _daphne_protocol(send)
+        if protocol is not None:
+            # A slow client reads what it was sent before it comes to the close frame.
+            protocol.closeHandshakeTimeout = CLOSE_SECONDS
+            protocol.transport.unregisterProducer()
+            protocol.transport.registerProducer(self, True)  # noqa: FBT003 - Twisted's positional flag
 
     async def opened(self) -> None:
         await self._open.wait()
@@ -40,13 +44,14 @@ class WriteGate:
         self._open.set()
 
 
-def _daphne_transport(send: Any) -> Any:
-    """Return the Twisted transport behind daphne's `send`, or None on other servers.
+def _daphne_protocol(send: Any) -> Any:
+    """Return the protocol behind daphne's `send`, or None on other servers.
 
     daphne sends by functools.partial(handle_reply, protocol); channels' session
     middleware wraps that in an object that keeps it as `real_send`.
     """
     while send is not None and not getattr(send, "args", ()):
         send = getattr(getattr(send, "__self__", None), "real_send", None)
-    transport = getattr(send.args[0], "transport", None) if send is not None else None
-    return transport if hasattr(transport, "registerProducer") else None
+    protocol = send.args[0] if send is not None else None
+    transport = getattr(protocol, "transport", None)
+    return protocol if hasattr(transport, "registerProducer") else None
