@@ -17,6 +17,14 @@ from accounts.scope import Role
 class OrganizationAdminSite(UnfoldAdminSite):
     """Lets in who administers the platform or at least one organization."""
 
+    @override
+    def register(self, model_or_iterable: Any, *args: Any, **options: Any) -> None:
+        """Leave django-q's pages out: a schedule of theirs calls any function by name."""
+        models = model_or_iterable
+        models = [models] if isinstance(models, type) else list(models)
+        ours = [m for m in models if m._meta.app_label != "django_q"]  # noqa: SLF001 - Model._meta API
+        super().register(ours, *args, **options)
+
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user
         if not isinstance(user, User) or not user.is_active:

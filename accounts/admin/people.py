@@ -205,4 +205,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(ProcessHeartbeat)
 class ProcessHeartbeatAdmin(SuperuserAdmin):
+    """Written by the processes themselves."""
+
     list_display = ["name", "kind", "started_at", "beat_at"]
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

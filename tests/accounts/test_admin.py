@@ -54,7 +54,9 @@ READ_ONLY = {
     "accounts.AuditEntry",
     "alerts.Alert",
     "alerts.Notification",
+    "accounts.ProcessHeartbeat",
     "monitoring.LogStream",
+    "monitoring.Metric",
     "monitoring.Series",
     "sources.Cursor",
     "sources.DeadLetter",
@@ -209,6 +211,10 @@ def test_every_model_is_in_the_admin_or_shown_with_its_thing():
     known = {m._meta.label for m in apps.get_models() if m._meta.app_label in OURS}
 
     assert known == {model._meta.label for model in MODELS} | UNSEEN
+
+
+def test_schedules_that_call_any_function_are_not_in_the_admin(root):
+    assert root.get("/admin/django_q/schedule/").status_code == 404
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m._meta.label)
