@@ -10,7 +10,6 @@ TESTS ?= tests
 ARGS ?=
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 UV_COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 help: ## List the targets
@@ -24,14 +23,14 @@ up: setup ## Start the platform: make up PORT=8000 BIND=127.0.0.1
 
 test: setup ## Run every test: make test TESTS=tests/alerts ARGS="-k acknowledge"
 	@tools/browser
-	@$(PYTEST) $(TESTS) $(ARGS)
+	@tools/test $(WORKERS) "$(TESTS)" $(ARGS)
 
 test-unit: setup ## Run the tests of pure code
 	@$(BIN)/pytest -m unit $(TESTS) $(ARGS)
 
 e2e: setup ## Run the browser tests
 	@tools/browser
-	@$(BIN)/pytest -m e2e $(TESTS) $(ARGS)
+	@$(BIN)/pytest tests/e2e $(ARGS)
 
 check: setup ## Lint, types, contracts, migrations, templates, spelling
 	@tools/check

@@ -28,15 +28,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each parallel worker whole files, and one of them all browser stories.
-
-    A file's tests share what they start; the stories share one running platform.
-    """
-    here = Path(__file__).parent
+    """Give each parallel worker whole files: a file's tests share what they start."""
     for item in items:
-        place = item.path.relative_to(here)
-        group = "e2e" if place.parts[0] == "e2e" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")
