@@ -271,9 +271,7 @@ def host_figure(
     begun = next((i for i, v in enumerate(course) if v is not None), len(course))
     first = course[begun] if begun < len(course) else None
     status = share_status(now) if unit == "percent" else "ok"
-    return Figure(
-        key, label, now, unit, status, trend=trend(first, now), spark=course
-    )
+    return Figure(key, label, now, unit, status, trend=trend(first, now), spark=course)
 
 
 def _value_at(scope: Scope, expr: str, moment: datetime) -> float | None:

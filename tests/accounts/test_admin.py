@@ -390,7 +390,7 @@ def test_a_bad_source_is_an_error_of_the_form(owner, cast, acme, change, told):
 
 BAD_CHANNELS = {
     "url": ({"config": '{"url": "gopher://x"}'}, "http"),
-    "config": ({"config": '{"adress": "x"}'}, "adress"),
+    "config": ({"config": '{"post_box": "x"}'}, "post_box"),
     "kind": ({"kind": "pigeon"}, "pigeon"),
     "taken": ({"name": "taken"}, "name"),
 }
