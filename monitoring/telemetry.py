@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol
 
@@ -65,6 +66,14 @@ class MetricType(StrEnum):
     SUMMARY = "summary"
     INFO = "info"
     STATE_SET = "stateset"
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Return nanoseconds since the epoch.
+
+    By whole microseconds, because a float of seconds has not the digits.
+    """
+    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
 
 class CorruptBatchError(ValueError):

@@ -13,7 +13,7 @@ from alerts.services.memories import narrowed
 from alerts.services.specs import matchers_of
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services import logs
-from monitoring.services.presentation import nanoseconds
+from monitoring.telemetry import nanoseconds
 
 SHOWN = 5
 # Lines looked at for the few that are shown: an alert's page must come at once.

@@ -21,6 +21,7 @@ from alerts.services.rule_drafts import RuleDraft, check_draft
 from alerts.services.specs import matchers_of, spec_of
 from monitoring.labels import Labels, fingerprint, make_labels
 from monitoring.services import logs
+from monitoring.telemetry import nanoseconds
 
 LONGEST = timedelta(days=7)
 MAX_STEPS = 2000
@@ -167,12 +168,12 @@ def _matching(
     """Return matching lines, newest first, whether that is all, and since when."""
     patterns = PatternSet([Pattern(rule.pattern, rule.ignore_case)])
     found: list[logs.LogRecord] = []
-    read, after, oldest_ns = 0, None, _ns(span.start)
+    read, after, oldest_ns = 0, None, nanoseconds(span.start)
     while read < MAX_LINES:
         query = logs.LogQuery(
             matchers=matchers_of(rule),
-            start_ns=_ns(span.start),
-            end_ns=_ns(span.end),
+            start_ns=nanoseconds(span.start),
+            end_ns=nanoseconds(span.end),
             limit=_PAGE,
             direction="backward",
             after=after,
@@ -269,10 +270,6 @@ def _told(scope: Scope, draft: RuleDraft, history: Sequence[DatedChange]) -> lis
             times[channel] = times.get(channel, 0) + 1
     ordered = sorted(times.items(), key=lambda item: (-item[1], item[0].name))
     return [Told(channel.name, channel.kind, count) for channel, count in ordered]
-
-
-def _ns(moment: datetime) -> int:
-    return int((moment - _EPOCH) / timedelta(microseconds=1)) * 1000
 
 
 def _moment(second: int) -> datetime:

@@ -32,11 +32,10 @@ from monitoring.live.topics import CUSTOM_TOPIC
 from monitoring.services import logs, queries
 from monitoring.services.presentation import (
     line_json,
-    nanoseconds,
     snapshot,
     volume_json,
 )
-from monitoring.telemetry import LEVEL_WORDS, Level, TooMuchDataError
+from monitoring.telemetry import LEVEL_WORDS, Level, TooMuchDataError, nanoseconds
 
 MAX_POINTS = 11_000
 MAX_LINES = 5000

@@ -19,7 +19,7 @@ from monitoring.store import engine, metrics, registry
 from monitoring.store.blocks import Samples
 from monitoring.store.owner import Owner
 from monitoring.store.registry import LimitExceededError
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
 
 __all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples"]
 
@@ -74,13 +74,8 @@ def append_logs(
 def _plausible(ts_ns: npt.NDArray[np.int64], now: datetime) -> npt.NDArray[np.int64]:
     """Replace times outside what is kept by the time of arrival."""
     oldest = now - timedelta(days=settings.LOG_RETENTION_DAYS)
-    odd = (ts_ns < _ns(oldest)) | (ts_ns > _ns(now + MAX_AHEAD))
-    return np.where(odd, _ns(now), ts_ns) if odd.any() else ts_ns
-
-
-def _ns(moment: datetime) -> int:
-    # Whole microseconds, because a float of seconds has not the digits.
-    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
+    odd = (ts_ns < nanoseconds(oldest)) | (ts_ns > nanoseconds(now + MAX_AHEAD))
+    return np.where(odd, nanoseconds(now), ts_ns) if odd.any() else ts_ns
 
 
 def append_samples(
@@ -123,7 +118,7 @@ def append_samples(
 def _within_retention(
     ts_ms: npt.NDArray[np.int64], now: datetime
 ) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
-    now_ms = _ns(now) // 10**6
+    now_ms = nanoseconds(now) // 10**6
     old = ts_ms < now_ms - settings.METRIC_RETENTION_DAYS * DAY_MS
     new = ts_ms > now_ms + int(MAX_AHEAD.total_seconds() * 1000)
     counts = {TOO_OLD: np.count_nonzero(old), TOO_NEW: np.count_nonzero(new)}

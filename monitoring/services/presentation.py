@@ -12,7 +12,7 @@ from accounts.scope import Scope
 from monitoring.labels import Matcher, MatchOp
 from monitoring.live.encoding import iso, iso_ns
 from monitoring.services import logs, queries
-from monitoring.telemetry import Level
+from monitoring.telemetry import Level, nanoseconds
 
 LATEST_LINES = 100
 
@@ -80,10 +80,6 @@ def _matcher(name: str, wanted: Any) -> Matcher:
     if not isinstance(wanted, list):
         return Matcher(name, MatchOp.EQUAL, str(wanted))
     return Matcher(name, MatchOp.REGEX, "|".join(re.escape(str(w)) for w in wanted))
-
-
-def nanoseconds(at: datetime) -> int:
-    return int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1000
 
 
 def _levels(wanted: Mapping[str, Any]) -> frozenset[Level]:

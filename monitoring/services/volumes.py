@@ -11,9 +11,8 @@ from accounts.scope import Scope
 from monitoring.labels import Matcher
 from monitoring.services.charts import Volume, VolumeColumn
 from monitoring.services.logs import LogQuery, VolumeBucket, log_volume
-from monitoring.services.presentation import nanoseconds
 from monitoring.services.ranges import TimeRange
-from monitoring.telemetry import Level
+from monitoring.telemetry import Level, nanoseconds
 
 COLUMNS = 60
 _BAD = frozenset({Level.ERROR, Level.FATAL})

@@ -24,10 +24,9 @@ from monitoring.services.logs import (
     log_labels,
     read_logs,
 )
-from monitoring.services.presentation import nanoseconds
 from monitoring.services.ranges import TimeRange
 from monitoring.services.volumes import LineCounts, count_lines
-from monitoring.telemetry import Level
+from monitoring.telemetry import Level, nanoseconds
 from monitoring.templatetags.figures import number
 from monitoring.templatetags.ui import place_in_live_streams
 from monitoring.views.pages import range_of, start_command

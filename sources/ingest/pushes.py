@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from monitoring.services.append import MAX_AHEAD
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
 from sources.ingest.bodies import unpack
 from sources.ingest.refusals import Answer, RefusedError, malformed
 from sources.ingest.requests import PushRequest
@@ -44,22 +44,18 @@ class Route:
 
 def _terms_of_logs(now: datetime, binding: Binding) -> Terms:
     """Any time will do: a line of another age is kept under that of its arrival."""
-    return Terms(_ns(now), binding.labels, settings.INGEST_MAX_LINE_BYTES)
+    return Terms(nanoseconds(now), binding.labels, settings.INGEST_MAX_LINE_BYTES)
 
 
 def _terms_of_metrics(now: datetime, binding: Binding) -> Terms:
     """A sample outside what is kept would be dropped later: its sender should know."""
     kept = timedelta(days=settings.METRIC_RETENTION_DAYS)
     return Terms(
-        _ns(now),
+        nanoseconds(now),
         binding.series_labels,
-        earliest_ns=_ns(now - kept),
-        latest_ns=_ns(now + MAX_AHEAD),
+        earliest_ns=nanoseconds(now - kept),
+        latest_ns=nanoseconds(now + MAX_AHEAD),
     )
-
-
-def _ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
 
 ROUTES = {

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
 from sources.formats import RAW, Detection, ParsedBatch, detect, parse_batch
 from sources.models import InboxBatch, Source
 from sources.services.merging import merge_logs
@@ -47,7 +47,7 @@ class Parser:
 
     def _parse_origin(self, items: Sequence[Claimed]) -> Iterator[LogBatch]:
         first = items[0][0]
-        received_ns = _ns(first)
+        received_ns = nanoseconds(first.received_at)
         batches = (batch for _, batch in items if isinstance(batch, LogBatch))
         for batch in merge_logs(batches):
             yield self._parse_batch(first, batch, received_ns).batch
@@ -90,8 +90,3 @@ def _origin(item: Claimed) -> tuple[int, int]:
     """Lines of one source that came within one second are parsed together."""
     batch = item[0]
     return batch.source_id or 0, int(batch.received_at.timestamp())
-
-
-def _ns(batch: InboxBatch) -> int:
-    moment = batch.received_at
-    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
