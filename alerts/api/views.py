@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -226,37 +226,19 @@ class AlertViewSet(
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Say that you are at it; doing it twice is fine."""
-        alert = self.get_object()
-        given = self._given(serializers.NoteSerializer)
-        with domain_errors():
-            alert = alert_service.acknowledge(
-                self.scope, alert, now=timezone.now(), note=given["note"]
-            )
-        return self._shown(alert)
+        return self._act(alert_service.acknowledge)
 
     @extend_schema(request=serializers.NoteSerializer)
     @action(detail=True, methods=["post"])
     def unacknowledge(self, request: Request, **kwargs: Any) -> Response:
         """Take an acknowledgement back."""
-        alert = self.get_object()
-        given = self._given(serializers.NoteSerializer)
-        with domain_errors():
-            alert = alert_service.unacknowledge(
-                self.scope, alert, now=timezone.now(), note=given["note"]
-            )
-        return self._shown(alert)
+        return self._act(alert_service.unacknowledge)
 
     @extend_schema(request=serializers.NoteSerializer)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, **kwargs: Any) -> Response:
         """End the alert by hand; it returns only when its condition does."""
-        alert = self.get_object()
-        given = self._given(serializers.NoteSerializer)
-        with domain_errors():
-            alert = alert_service.resolve(
-                self.scope, alert, now=timezone.now(), note=given["note"]
-            )
-        return self._shown(alert)
+        return self._act(alert_service.resolve)
 
     @extend_schema(request=serializers.AssignSerializer)
     @action(detail=True, methods=["post"])
@@ -288,6 +270,14 @@ class AlertViewSet(
             alert = alert_service.comment(
                 self.scope, alert, now=timezone.now(), note=given["note"]
             )
+        return self._shown(alert)
+
+    def _act(self, change: Callable[..., Alert]) -> Response:
+        """Do what the service does to an alert, with the note that was given."""
+        alert = self.get_object()
+        given = self._given(serializers.NoteSerializer)
+        with domain_errors():
+            alert = change(self.scope, alert, now=timezone.now(), note=given["note"])
         return self._shown(alert)
 
     def _given(self, form: type[BaseSerializer[Any]]) -> Any:
