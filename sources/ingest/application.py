@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -23,26 +26,35 @@ from django.db import (
 )
 from django.utils import timezone
 
+from accounts.scope import Scope
 from sources.ingest.bodies import (
     BodyBudget,
     DisconnectedError,
     Receive,
     announced_size,
     read_body,
+    read_pieces,
     refuse_announced,
 )
-from sources.ingest.pushes import ROUTES, Push, earlier_answer, prepare
-from sources.ingest.refusals import Answer, RefusedError, busy, unavailable
+from sources.ingest.door import Door, Push
+from sources.ingest.doors import ALL, DoorMap
+from sources.ingest.pushes import earlier_answer, prepare, unpacked
+from sources.ingest.refusals import (
+    Answer,
+    RefusedError,
+    busy,
+    unauthenticated,
+    unavailable,
+)
 from sources.ingest.requests import PushRequest
 from sources.ingest.senders import (
     Believed,
     Sender,
-    bearer_token,
     find_binding,
     find_sender,
     key_of,
 )
-from sources.ingest.writer import Writer
+from sources.ingest.writer import Parcel, Writer
 from sources.services.bindings import Binding
 from sources.services.inbox import BacklogFullError, DuplicateReceiptError
 
@@ -57,6 +69,11 @@ _BODIES_HELD = 16
 # A sender that takes longer than this to send its body is let go.
 READ_SECONDS = 30.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Whoever comes to an open door: it has nothing to store, and no telemetry to bring.
+_NOBODY = (
+    Sender(Scope.of_system(0, ""), None),
+    Binding(None, None, 0, {}),
+)
 
 
 class IngestEdge:
@@ -66,9 +83,11 @@ class IngestEdge:
         self,
         inner: Callable[..., Awaitable[None]],
         *,
+        doors: Sequence[Door] = ALL,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._inner = inner
+        self._doors = DoorMap(doors)
         self._read_seconds = read_seconds
         self._senders: Believed[Sender] = Believed()
         self._bindings: Believed[Binding] = Believed()
@@ -79,16 +98,31 @@ class IngestEdge:
     async def __call__(
         self, scope: Mapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        if scope["path"] not in ROUTES or scope["method"] in _READS:
+        door, request = self._door_for(scope)
+        if door is None or request is None:
             await self._inner(scope, receive, send)
             return
         try:
-            answer = await self._answer(scope, receive)
+            answer = await self._answer(door, request, receive)
         except RefusedError as refused:
-            answer = refused.answer()
+            answer = door.refuse(refused, request.headers)
         except DisconnectedError:
             return
-        await _send(send, answer)
+        await _send(send, answer, with_body=request.method != "HEAD")
+
+    def _door_for(
+        self, scope: Mapping[str, Any]
+    ) -> tuple[Door | None, PushRequest | None]:
+        """Return the door that serves the request; reads that none does are Django's."""
+        other: tuple[Door | None, PushRequest | None] = None, None
+        for found in self._doors.at(scope["path"]):
+            request = PushRequest.of_asgi(scope, found.groups)
+            if not found.door.serves(request):
+                continue
+            if scope["method"] in found.door.methods:
+                return found.door, request
+            other = found.door, request
+        return (None, None) if scope["method"] in _READS else other
 
     def close(self) -> None:
         """Commit what waits, then give back threads and connections."""
@@ -103,16 +137,13 @@ class IngestEdge:
             self._pool.submit(leave)
         self._pool.shutdown()
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> Answer:
-        if scope["method"] != "POST":
-            raise RefusedError(
-                405,
-                "method_not_allowed",
-                f"{scope['method']} is not allowed here.",
-                headers={"Allow": "GET, HEAD, OPTIONS, POST"},
-            )
+    async def _answer(
+        self, door: Door, request: PushRequest, receive: Receive
+    ) -> Answer:
+        if request.method not in door.methods:
+            raise _not_allowed(door, request)
         try:
-            return await self._take(PushRequest.of_asgi(scope), receive)
+            return await self._take(door, request, receive)
         except BacklogFullError as error:
             raise busy(error.retry_after_seconds) from None
         except IntegrityError:
@@ -123,30 +154,53 @@ class IngestEdge:
             logger.warning("A push was refused, the database is away: %s", error)
             raise unavailable() from None
 
-    async def _take(self, request: PushRequest, receive: Receive) -> Answer:
-        sender = await self._sender(request)
-        binding = await self._binding(request, sender)
+    async def _take(self, door: Door, request: PushRequest, receive: Receive) -> Answer:
+        if door.parameters is not None:
+            request.check_parameters(door.parameters)
+        sender, binding = _NOBODY
+        if not door.open:
+            sender = await self._sender(door, request)
+            binding = await self._binding(request, sender)
+        empty = Push(request, sender, binding, b"", timezone.now())
+        if door.split is not None and "content-encoding" not in request.headers:
+            return await self._take_pieces(door, door.split, empty, receive)
         limit = settings.INGEST_MAX_BODY_BYTES
         with self._budget.hold(announced_size(request.headers, limit=limit)):
-            raw = await read_body(
+            body = await read_body(
                 receive, request.headers, limit=limit, seconds=self._read_seconds
             )
-            push = Push(request, sender, binding, raw, timezone.now())
-            return await self._store(push)
+            push = replace(empty, body=body, received_at=timezone.now())
+            return await self._store(door, push)
 
-    async def _store(self, push: Push) -> Answer:
-        parcel, answer = await self._in_thread(lambda: prepare(push))
+    async def _take_pieces(
+        self, door: Door, split: Callable[[bytes], int], empty: Push, receive: Receive
+    ) -> Answer:
+        """Store piece by piece: what was sent before a refusal is kept."""
+        limit = settings.INGEST_MAX_BODY_BYTES
+        with self._budget.hold(limit // 10):
+            async for piece in read_pieces(
+                receive, split, limit=limit, seconds=self._read_seconds
+            ):
+                push = replace(empty, body=piece, received_at=timezone.now())
+                answer = await self._store(door, push)
+                if answer.status >= HTTPStatus.BAD_REQUEST:
+                    return answer
+        return answer
+
+    async def _store(self, door: Door, push: Push) -> Answer:
+        parcel, answer = await self._in_thread(lambda: _prepared(door, push))
         if parcel is None:
             return answer
         try:
             await asyncio.wrap_future(self._writer.put(parcel))
         except DuplicateReceiptError:
-            return await self._in_thread(lambda: earlier_answer(push)) or answer
+            key = push.request.idempotency_key() or ""
+            return await self._in_thread(lambda: earlier_answer(push, key)) or answer
         return answer
 
-    async def _sender(self, request: PushRequest) -> Sender:
-        secret = bearer_token(request.headers.get("authorization", ""))
-        refuse_announced(request.headers, limit=settings.INGEST_MAX_BODY_BYTES)
+    async def _sender(self, door: Door, request: PushRequest) -> Sender:
+        secret = _secret(door, request)
+        refuse_announced(request.headers, limit=_announced_limit(door))
         slug = request.organization_slug
         key = key_of(secret, slug)
         known = self._senders.get(key)
@@ -178,17 +232,47 @@ def _connected(work: Callable[[], Result]) -> Result:
     return work()
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    content = answer.content
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(content)),
-        **answer.headers,
-    }
+def _prepared(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
+    return prepare(door, replace(push, body=unpacked(door, push)))
+
+
+def _secret(door: Door, request: PushRequest) -> str:
+    """Return the token that the request carries. Raises RefusedError."""
+    for read in door.credentials:
+        secret = read(request.headers, request.parameters)
+        if secret is not None:
+            return secret
+    raise unauthenticated(
+        "Send a token with the permission “ingest”: Authorization: Bearer TOKEN.",
+        door.challenge,
+    )
+
+
+def _announced_limit(door: Door) -> int:
+    """A body that is stored piece by piece may be of any size."""
+    return settings.INGEST_MAX_BODY_BYTES if door.split is None else sys.maxsize
+
+
+def _not_allowed(door: Door, request: PushRequest) -> RefusedError:
+    return RefusedError(
+        405,
+        "method_not_allowed",
+        f"{request.method} is not allowed here.",
+        headers={"Allow": ", ".join(sorted(_READS | door.methods))},
+    )
+
+
+async def _send(send: Send, answer: Answer, *, with_body: bool) -> None:
+    headers = {"Content-Length": str(len(answer.content)), **answer.headers}
+    if answer.content:
+        headers = {"Content-Type": answer.content_type, **headers}
+    if answer.status == HTTPStatus.NO_CONTENT:
+        del headers["Content-Length"]  # RFC 9110, section 8.6
     encoded = [
         (name.lower().encode(), value.encode()) for name, value in headers.items()
     ]
     await send(
         {"type": "http.response.start", "status": answer.status, "headers": encoded}
     )
-    await send({"type": "http.response.body", "body": content})
+    body = answer.content if with_body else b""
+    await send({"type": "http.response.body", "body": body})

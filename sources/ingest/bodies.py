@@ -6,15 +6,26 @@ import asyncio
 import gzip
 import io
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from typing import Any
 
+import cramjam
 import pyarrow as pa
 
 from sources.ingest.refusals import RefusedError, malformed, overloaded, too_large
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+# A byte of a variable-length integer that another one follows.
+_MORE = 0x80
 
 ENCODINGS = ("identity", "gzip", "deflate", "zstd")
 
@@ -77,34 +88,72 @@ def refuse_announced(headers: Mapping[str, str], *, limit: int) -> None:
 
 async def _received(receive: Receive, limit: int) -> bytes:
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise DisconnectedError
-        body += message.get("body", b"")
+    async for piece in _messages(receive):
+        body += piece
         if len(body) > limit:
             raise too_large(limit)
-        if not message.get("more_body", False):
-            return bytes(body)
+    return bytes(body)
 
 
-def unpack(body: bytes, headers: Mapping[str, str], *, limit: int) -> bytes:
+async def read_pieces(
+    receive: Receive, split: Callable[[bytes], int], *, limit: int, seconds: float
+) -> AsyncIterator[bytes]:
+    """Yield a body in pieces that end with a record, each once it is a tenth of the
+    limit; the last one is whatever is left.
+
+    A sender may take its time, but not longer than `seconds` between two messages.
+    Raises RefusedError for a record beyond the limit, DisconnectedError.
+    """
+    body = bytearray()
+    async for message in _messages(receive, seconds):
+        body += message
+        if len(body) < limit // 10:
+            continue
+        end = split(bytes(body))
+        if end:
+            yield bytes(body[:end])
+            del body[:end]
+        elif len(body) > limit:
+            raise too_large(limit)
+    yield bytes(body)
+
+
+async def _messages(
+    receive: Receive, seconds: float | None = None
+) -> AsyncIterator[bytes]:
+    """Raises DisconnectedError, RefusedError."""
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(seconds):
+                message = await receive()
+        except TimeoutError:
+            raise RefusedError(
+                408, "body_timeout", f"Nothing more of the body came for {seconds:g} s."
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+def unpack(
+    body: bytes, encoding: str, *, limit: int, known: Sequence[str] = ENCODINGS
+) -> bytes:
     """Undo the Content-Encoding; a bomb is stopped at the limit. Raises RefusedError."""
-    encoding = headers.get("content-encoding", "").strip().lower() or "identity"
-    if encoding not in ENCODINGS:
+    if encoding not in known:
         raise RefusedError(
             415,
             "unsupported_encoding",
             f"Content-Encoding {encoding[:60]!r} is not supported: use "
-            f"{', '.join(ENCODINGS)}.",
-            headers={"Accept-Encoding": ", ".join(ENCODINGS)},
+            f"{', '.join(known)}.",
+            headers={"Accept-Encoding": ", ".join(known)},
         )
     if encoding == "identity":
         return body
-    unpackers = {"gzip": _gunzip, "deflate": _inflate, "zstd": _unzstd}
     try:
-        return unpackers[encoding](body, limit)
-    except (zlib.error, EOFError, OSError, pa.ArrowInvalid) as error:
+        return _UNPACKERS[encoding](body, limit)
+    except (zlib.error, EOFError, OSError, pa.ArrowInvalid, ValueError) as error:
         raise malformed(f"The body is not valid {encoding}: {error}.") from None
 
 
@@ -134,7 +183,36 @@ def _unzstd(body: bytes, limit: int) -> bytes:
         return _bounded(stream.read(limit + 1), limit)
 
 
+def _unsnappy(body: bytes, limit: int) -> bytes:
+    """Snappy's block format, as remote write and Loki send it; it begins with the size."""
+    announced = _leading_varint(body)
+    if announced > limit:
+        raise too_large(limit)
+    try:
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as error:
+        raise ValueError(str(error)) from None
+
+
+def _leading_varint(body: bytes) -> int:
+    """Raises EOFError."""
+    value = 0
+    for place, byte in enumerate(body[:5]):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < _MORE:
+            return value
+    raise EOFError("its length is cut off")
+
+
 def _bounded(unpacked: bytes, limit: int) -> bytes:
     if len(unpacked) > limit:
         raise too_large(limit)
     return unpacked
+
+
+_UNPACKERS: Mapping[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gunzip,
+    "deflate": _inflate,
+    "zstd": _unzstd,
+    "snappy": _unsnappy,
+}

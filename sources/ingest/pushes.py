@@ -1,104 +1,62 @@
-"""From an unpacked body to what is deposited and answered; runs in a thread."""
+"""From a body as it was sent to what is deposited and answered; runs in a thread."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
 
 from django.conf import settings
 
-from monitoring.services.append import MAX_AHEAD
-from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
+from monitoring.telemetry import LogBatch, SampleBatch
 from sources.ingest.bodies import unpack
+from sources.ingest.door import Door, Push, Taken
 from sources.ingest.refusals import Answer, RefusedError, malformed
-from sources.ingest.requests import PushRequest
-from sources.ingest.senders import Sender
 from sources.ingest.writer import Parcel
 from sources.models import BatchKind
-from sources.protocols import (
-    Decoded,
-    MalformedBodyError,
-    Rejection,
-    Terms,
-    json_lines,
-    json_metrics,
-)
-from sources.services.bindings import Binding
+from sources.protocols import MalformedBodyError
 from sources.services.inbox import Arrival, Receipt, find_receipt
-
-# Answers stay readable: further rejections are counted, not listed.
-_MOST_LISTED = 10_000
-
-AnyDecoded = Decoded[LogBatch] | Decoded[SampleBatch]
+from sources.services.state import note_rejected
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    kind: BatchKind
-    decode: Callable[[bytes, Terms], AnyDecoded]
-    terms: Callable[[datetime, Binding], Terms]
-
-
-def _terms_of_logs(now: datetime, binding: Binding) -> Terms:
-    """Any time will do: a line of another age is kept under that of its arrival."""
-    return Terms(nanoseconds(now), binding.labels, settings.INGEST_MAX_LINE_BYTES)
-
-
-def _terms_of_metrics(now: datetime, binding: Binding) -> Terms:
-    """A sample outside what is kept would be dropped later: its sender should know."""
-    kept = timedelta(days=settings.METRIC_RETENTION_DAYS)
-    return Terms(
-        nanoseconds(now),
-        binding.series_labels,
-        earliest_ns=nanoseconds(now - kept),
-        latest_ns=nanoseconds(now + MAX_AHEAD),
+def unpacked(door: Door, push: Push) -> bytes:
+    """Raises RefusedError."""
+    return unpack(
+        push.body,
+        door.encoding(push.request.headers),
+        limit=settings.INGEST_MAX_BODY_BYTES,
+        known=door.encodings,
     )
 
 
-ROUTES = {
-    "/api/v1/logs": Route(BatchKind.LOGS, json_lines.decode, _terms_of_logs),
-    "/api/v1/metrics": Route(BatchKind.SAMPLES, json_metrics.decode, _terms_of_metrics),
-}
+def prepare(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
+    """Return what to deposit of an unpacked push, and what to answer then.
 
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """One request that has been read, with all that is known of its sender."""
-
-    request: PushRequest
-    sender: Sender
-    binding: Binding
-    raw: bytes
-    received_at: datetime
-
-
-def prepare(push: Push) -> tuple[Parcel | None, Answer]:
-    """Return what to deposit and what to answer then.
-
-    No parcel: it was taken before, and the answer is the one of that time.
-    Raises RefusedError.
+    No parcel: there is nothing to store, or it was taken before and the answer is the
+    one of that time. Raises RefusedError.
     """
-    limit = settings.INGEST_MAX_BODY_BYTES
-    body = unpack(push.raw, push.request.headers, limit=limit)
-    digest = _digest(push, body)
-    if digest is not None:
-        repeated = earlier_answer(push, digest)
+    key = push.request.idempotency_key() if door.keyed else None
+    digest = _digest(push) if key is not None else None
+    if key is not None:
+        repeated = earlier_answer(push, key, digest)
         if repeated is not None:
             return None, repeated
-    decoded = _decode(push, body)
-    answer = Answer(202, _summary(decoded.batch.count, decoded.rejected))
-    return Parcel(_arrival(push, decoded), _receipt(push, digest, answer)), answer
+    taken = _take(door, push)
+    arrivals = list(_arrivals(push, taken))
+    if not arrivals:
+        _note_rejected(push, taken)
+        return None, taken.answer
+    receipt = None if key is None else _receipt(push, key, digest, taken.answer)
+    return Parcel(arrivals, receipt), taken.answer
 
 
-def earlier_answer(push: Push, digest: str | None = None) -> Answer | None:
+def earlier_answer(push: Push, key: str, digest: str | None = None) -> Answer | None:
     """Return the answer to the first push of this Idempotency-Key, if there was one.
 
     Raises RefusedError when the key was used for another body.
     """
-    receipt = find_receipt(push.sender.scope.organization_id, _receipt_key(push))
+    organization_id = push.sender.scope.organization_id
+    receipt = find_receipt(organization_id, receipt_key(push, key))
     if receipt is None:
         return None
     if digest is not None and receipt["digest"] != digest:
@@ -107,72 +65,72 @@ def earlier_answer(push: Push, digest: str | None = None) -> Answer | None:
             "idempotency_key_reused",
             "The Idempotency-Key was used for another body: use a new one for each.",
         )
-    return Answer(202, receipt["body"], {"Idempotency-Replayed": "true"})
+    content = base64.b64decode(receipt["content"])
+    replayed = {"Idempotency-Replayed": "true"}
+    return Answer(receipt["status"], content, receipt["type"], replayed)
 
 
-def _decode(push: Push, body: bytes) -> AnyDecoded:
-    route = ROUTES[push.request.path]
+def receipt_key(push: Push, key: str) -> str:
+    """Keys of different senders do not meet: one must not hear another's answer."""
+    return f"{push.sender.team_id or 0}/{key}"
+
+
+def _take(door: Door, push: Push) -> Taken:
     try:
-        decoded = route.decode(body, route.terms(push.received_at, push.binding))
+        return door.take(push)
     except MalformedBodyError as error:
         raise malformed(str(error)) from None
-    if not decoded.batch.count:
-        raise _nothing_taken(decoded.rejected)
-    return decoded
 
 
-def _nothing_taken(rejected: list[Rejection]) -> RefusedError:
-    first = rejected[0]
-    return RefusedError(
-        400,
-        "nothing_accepted",
-        f"None of the {len(rejected)} records can be taken; the one at index "
-        f"{first.index}: {first.error}.",
-        extra=_summary(0, rejected),
-    )
+def _note_rejected(push: Push, taken: Taken) -> None:
+    """What was refused of a push that brought nothing else is counted as well."""
+    if push.binding.source_id is not None and taken.rejected:
+        note_rejected(
+            push.binding.source_id, taken.rejected, taken.problem, push.received_at
+        )
 
 
-def _summary(accepted: int, rejected: list[Rejection]) -> Mapping[str, Any]:
-    listed = [{"index": r.index, "error": r.error} for r in rejected[:_MOST_LISTED]]
-    summary = {"accepted": accepted, "rejected": listed}
-    if len(rejected) > _MOST_LISTED:
-        summary["rejected_total"] = len(rejected)
-    return summary
+def _arrivals(push: Push, taken: Taken) -> Iterator[Arrival]:
+    """The first arrival stands for what the batches have in common."""
+    size, rejected = taken.size, taken.rejected
+    for batch in taken.batches:
+        if batch.count:
+            yield _arrival(push, batch, size, rejected)
+            size, rejected = 0, 0
 
 
-def _arrival(push: Push, decoded: AnyDecoded) -> Arrival:
+def _arrival(
+    push: Push, batch: LogBatch | SampleBatch, size: int, rejected: int
+) -> Arrival:
+    is_logs = isinstance(batch, LogBatch)
     return Arrival(
         organization_id=push.sender.scope.organization_id,
         source_id=push.binding.source_id,
         team_id=push.binding.team_id,
         priority=push.binding.priority,
-        kind=ROUTES[push.request.path].kind,
-        payload=decoded.batch.encode(),
-        count=decoded.batch.count,
-        size=decoded.size,
+        kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
+        payload=batch.encode(),
+        count=batch.count,
+        size=size,
         received_at=push.received_at,
-        rejected=len(decoded.rejected),
+        rejected=rejected,
     )
 
 
-def _digest(push: Push, body: bytes) -> str | None:
-    if push.request.idempotency_key is None:
-        return None
+def _digest(push: Push) -> str:
     said = f"{push.request.path}?{push.request.source or ''}\n".encode()
-    return hashlib.sha256(said + body).hexdigest()
+    return hashlib.sha256(said + push.body).hexdigest()
 
 
-def _receipt_key(push: Push) -> str:
-    """Keys of different senders do not meet: one must not hear another's answer."""
-    return f"{push.sender.team_id or 0}/{push.request.idempotency_key}"
-
-
-def _receipt(push: Push, digest: str | None, answer: Answer) -> Receipt | None:
-    if digest is None:
-        return None
+def _receipt(push: Push, key: str, digest: str | None, answer: Answer) -> Receipt:
     return Receipt(
         organization_id=push.sender.scope.organization_id,
-        key=_receipt_key(push),
-        answer={"digest": digest, "body": answer.body},
+        key=receipt_key(push, key),
+        answer={
+            "digest": digest,
+            "status": answer.status,
+            "type": answer.content_type,
+            "content": base64.b64encode(answer.content).decode(),
+        },
         created_at=push.received_at,
     )

@@ -13,13 +13,22 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What is sent back; without content there is no Content-Type either."""
+
     status: int
-    body: Mapping[str, Any]
+    content: bytes = b""
+    content_type: str = "application/json"
     headers: Headers = field(default_factory=dict)
 
-    @property
-    def content(self) -> bytes:
-        return orjson.dumps(self.body)
+    @classmethod
+    def json(
+        cls, status: int, body: Mapping[str, Any], headers: Headers | None = None
+    ) -> Answer:
+        return cls(status, orjson.dumps(body), headers=headers or {})
+
+    @classmethod
+    def text(cls, status: int, text: str, headers: Headers | None = None) -> Answer:
+        return cls(status, text.encode(), "text/plain; charset=utf-8", headers or {})
 
 
 class RefusedError(Exception):
@@ -50,16 +59,17 @@ class RefusedError(Exception):
 
     def answer(self) -> Answer:
         error = {"code": self.code, "detail": self.detail}
-        return Answer(self.status, {"error": error, **self.extra}, self.headers)
+        body = {"error": error, **self.extra}
+        return Answer.json(self.status, body, self.headers)
 
 
 def malformed(detail: str, extra: Mapping[str, Any] | None = None) -> RefusedError:
     return RefusedError(400, "malformed_body", detail, extra=extra)
 
 
-def unauthenticated(detail: str) -> RefusedError:
-    challenge = {"WWW-Authenticate": 'Bearer realm="api"'}
-    return RefusedError(401, "not_authenticated", detail, headers=challenge)
+def unauthenticated(detail: str, challenge: str = 'Bearer realm="api"') -> RefusedError:
+    asked = {"WWW-Authenticate": challenge}
+    return RefusedError(401, "not_authenticated", detail, headers=asked)
 
 
 def too_large(limit: int) -> RefusedError:

@@ -87,16 +87,6 @@ class Believed(Generic[Value]):
                 self._kept.popitem(last=False)
 
 
-def bearer_token(authorization: str) -> str:
-    """Raises RefusedError."""
-    scheme, _, secret = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise unauthenticated(
-            "Send a token with the permission “ingest”: Authorization: Bearer TOKEN."
-        )
-    return secret.strip()
-
-
 def key_of(secret: str, slug: str | None) -> object:
     """The secret itself is not kept in memory longer than its request."""
     return hashlib.sha256(secret.encode()).digest(), slug

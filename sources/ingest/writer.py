@@ -23,11 +23,15 @@ _GROUP_PARCELS = 500
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One request's batch; `done` is answered when it is committed, or why not."""
+    """One request's batches; `done` is answered when they are committed, or why not."""
 
-    arrival: Arrival
+    arrivals: Sequence[Arrival]
     receipt: Receipt | None = None
     done: Future[None] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        return sum(len(arrival.payload) for arrival in self.arrivals)
 
     @property
     def receipts(self) -> Sequence[Receipt]:
@@ -85,7 +89,7 @@ class Writer:
 
     def _with_followers(self, first: Parcel) -> list[Parcel]:
         """Take what waits already, but no two of one Idempotency-Key."""
-        group, size = [first], len(first.arrival.payload)
+        group, size = [first], first.size
         keys = {first.receipt_key}
         while size < _GROUP_BYTES and len(group) < _GROUP_PARCELS:
             parcel = self._next_waiting()
@@ -96,7 +100,7 @@ class Writer:
                 break
             keys.add(parcel.receipt_key)
             group.append(parcel)
-            size += len(parcel.arrival.payload)
+            size += parcel.size
         return group
 
     def _next_waiting(self) -> Parcel | None:
@@ -125,7 +129,7 @@ def _write(group: Sequence[Parcel]) -> None:
 def _failure(group: Sequence[Parcel]) -> Exception | None:
     try:
         deposit(
-            [parcel.arrival for parcel in group],
+            [arrival for parcel in group for arrival in parcel.arrivals],
             receipts=[receipt for parcel in group for receipt in parcel.receipts],
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, each request must hear of it

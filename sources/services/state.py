@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+
 from sources.models import Source, SourceState
 
 _MAX_ERROR = 2000
@@ -27,6 +29,18 @@ def update_state(source_id: int, changes: Mapping[str, Any]) -> None:
 def note_error(source_id: int, message: str, now: datetime) -> None:
     """Show the message at the source, until data that come in later make it healthy."""
     update_state(source_id, {"last_error": _stored(message), "last_error_at": now})
+
+
+def note_rejected(source_id: int, count: int, problem: str, now: datetime) -> None:
+    """Count records that came to the source and were refused, and say why."""
+    update_state(
+        source_id,
+        {
+            "rejected_total": F("rejected_total") + count,
+            "last_error": _stored(problem),
+            "last_error_at": now,
+        },
+    )
 
 
 def clear_error(source_id: int, message: str) -> None:
