@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from accounts.models import Team
 from accounts.scope import Scope
-from alerts.evaluation.durations import InvalidDurationError, parse_duration
 from alerts.models import NotificationChannel
+from monitoring.durations import InvalidDurationError, parse_duration
 
 _MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
 

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ValidationError
 
-from alerts.evaluation.durations import InvalidDurationError, parse_duration
 from alerts.models import Alert, Notification, Severity
+from monitoring.durations import InvalidDurationError, parse_duration
 
 _PAGING = {"limit", "cursor"}
 _OPEN = [Alert.Status.FIRING, Alert.Status.ACKNOWLEDGED]

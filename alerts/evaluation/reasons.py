@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from alerts.evaluation.durations import format_duration
 from alerts.evaluation.levels import Level, Severity
 from alerts.evaluation.memory import AlertMemory, ChangeKind, NoData, RuleSpec
 from alerts.evaluation.state import Phase
+from monitoring.durations import format_duration
 
 # Beyond this not every whole number has a float of its own.
 _WHOLE_BELOW = 1e15

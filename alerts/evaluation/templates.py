@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from alerts.evaluation.durations import format_duration
 from alerts.evaluation.reasons import format_value
+from monitoring.durations import format_duration
 
 MAX_LENGTH = 4000
 _LONGEST_SECONDS = 1e11

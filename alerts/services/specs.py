@@ -17,9 +17,9 @@ from alerts.evaluation import (
     Severity,
     Status,
 )
-from alerts.evaluation.durations import format_duration
 from alerts.models import Alert, Rule, RuleLevel
 from alerts.services.observations import answers_only_breaches
+from monitoring.durations import format_duration
 from monitoring.labels import Matcher, MatchOp, make_labels
 
 

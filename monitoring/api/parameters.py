@@ -9,18 +9,9 @@ from datetime import UTC, datetime, timedelta
 from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ValidationError
 
+from monitoring.durations import InvalidDurationError, parse_duration
 from monitoring.labels import InvalidMatcherError, Matcher, MatchOp
 
-_DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
-_UNIT_MS = {
-    "ms": 1,
-    "s": 1000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-    "y": 31_536_000_000,
-}
 _MATCHER = re.compile(
     r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*'
 )
@@ -39,15 +30,10 @@ def refuse_unknown(query: Mapping[str, str], known: set[str]) -> None:
 
 def duration(text: str, name: str) -> timedelta:
     """Return a duration such as 90s, 1h30m or 15 (seconds)."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return timedelta(seconds=min(float(text), 1e9))
-    parts = _DURATION_PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValidationError({name: ["Use a duration such as 90s, 15m or 1h30m."]})
     try:
-        return timedelta(milliseconds=sum(int(n) * _UNIT_MS[u] for n, u in parts))
-    except OverflowError:
-        raise ValidationError({name: ["The duration is too long."]}) from None
+        return parse_duration(text)
+    except InvalidDurationError as error:
+        raise ValidationError({name: [str(error)]}) from None
 
 
 def moment(text: str, name: str) -> datetime:

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from monitoring import promql
 from monitoring.api.prometheus.complaints import complaint
 from monitoring.api.prometheus.envelope import bad_parameter
+from monitoring.durations import milliseconds_of
 from monitoring.labels import Matcher
 from monitoring.promql.syntax import VectorSelector
 
@@ -25,11 +26,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_DURATION = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?",
-    re.ASCII,
-)
-_UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 # Go counts durations in nanoseconds, in 64 bits.
 _LONGEST_SECONDS = 2**63 / 1e9
 
@@ -114,12 +110,10 @@ def duration(text: str) -> timedelta:
                 f'cannot parse "{text}" to a valid duration. It overflows int64'
             )
         return timedelta(seconds=number)
-    parts = _DURATION.fullmatch(text)
-    counts = [int(part or 0) for part in parts.groups()] if text and parts else []
-    ms = sum(n * unit for n, unit in zip(counts, _UNITS_MS, strict=False))
-    if not counts or ms > _LONGEST_SECONDS * 1000:
+    found = milliseconds_of(text, ordered=True)
+    if found is None or found > _LONGEST_SECONDS * 1000:
         raise ValueError(f'cannot parse "{text}" to a valid duration')
-    return timedelta(milliseconds=ms)
+    return timedelta(milliseconds=found)
 
 
 def _selector(text: str) -> tuple[Matcher, ...]:

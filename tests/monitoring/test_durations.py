@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evaluation.durations import (
+from monitoring.durations import (
     InvalidDurationError,
     format_duration,
     parse_duration,
