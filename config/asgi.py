@@ -8,13 +8,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
+from config.services.pooling import use_pool
 from config.services.sharing import ensure_running
 
 # A web process that is run alone brings the embedded servers with it.
 ensure_running()
+use_pool(settings.DATABASES["default"], size=settings.DB_POOL_SIZE)
 django_application = get_asgi_application()
 
 # Models may be imported only after Django is set up.

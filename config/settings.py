@@ -142,6 +142,7 @@ else:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DB_POOL_SIZE = env.int("DB_POOL_SIZE", default=24)
 if EMBEDDED_REDIS:
     REDIS_URL = locations.embedded_redis_url(VAR_DIR)
 
