@@ -34,7 +34,7 @@ from accounts.models import (
 from accounts.scope import Role
 from accounts.services import audit
 
-LIMITS = ["max_series", "max_streams"]
+LIMITS = ["max_series", "max_streams", "max_retention_days"]
 
 admin.site.unregister(Group)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from typing_extensions import override
 
@@ -26,6 +26,24 @@ class Organization(models.Model):
     )
     max_streams = models.PositiveIntegerField(
         default=100_000, help_text="Log streams that may exist at a time."
+    )
+    metric_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Days samples are kept where no rule says else; the platform's.",
+    )
+    log_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Days lines are kept where no rule says else; the platform's.",
+    )
+    max_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The most days any rule may keep; the platform's where empty.",
     )
 
     class Meta:

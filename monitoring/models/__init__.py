@@ -1,5 +1,26 @@
+from monitoring.models.archive import ArchiveFile, ArchivePiece
 from monitoring.models.block import LogBlock, SampleBlock
+from monitoring.models.retention import (
+    DeleteRequest,
+    LifecycleState,
+    RetentionPass,
+    RetentionRule,
+    Signal,
+)
 from monitoring.models.series import Metric, Series
 from monitoring.models.stream import LogStream
 
-__all__ = ["LogBlock", "LogStream", "Metric", "SampleBlock", "Series"]
+__all__ = [
+    "ArchiveFile",
+    "ArchivePiece",
+    "DeleteRequest",
+    "LifecycleState",
+    "LogBlock",
+    "LogStream",
+    "Metric",
+    "RetentionPass",
+    "RetentionRule",
+    "SampleBlock",
+    "Series",
+    "Signal",
+]
