@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
+
+import re2
 
 METRIC_NAME = "__name__"
 
@@ -49,14 +52,89 @@ class MatchOp(StrEnum):
 
 
 class InvalidMatcherError(ValueError):
-    """A matcher whose regular expression does not compile."""
+    """A matcher whose regular expression RE2 does not take, in Prometheus's words."""
+
+
+# RE2's complaints in C++, and those of its twin in Go, which Prometheus answers with.
+_COMPLAINTS_IN_GO = {
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "trailing \\": "trailing backslash at end of expression",
+    "pattern too large - compile failed": "expression too large",
+}
+
+# No more than Prometheus's own default: a label's value is short.
+MAX_EXPRESSION = 16_384
+
+_META = frozenset(r"\.+*?()|[]{}^$")
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    return options
+
+
+_RE2 = _options()
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> Any:
+    """Return RE2's program. Raises InvalidMatcherError with the reason."""
+    if len(expression) > MAX_EXPRESSION:
+        raise InvalidMatcherError(
+            f"expression too large: {len(expression)} characters,"
+            f" at most {MAX_EXPRESSION} are taken"
+        )
+    try:
+        return re2.compile(expression, options=_RE2)
+    except re2.error as error:
+        raise InvalidMatcherError(_complaint(error)) from None
+    except UnicodeEncodeError:
+        raise InvalidMatcherError("invalid UTF-8") from None
+
+
+def _complaint(error: Exception) -> str:
+    said = error.args[0]
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    problem, separator, piece = text.partition(": ")
+    problem = _COMPLAINTS_IN_GO.get(problem, problem)
+    return f"{problem}: `{piece}`" if separator else problem
+
+
+def _literals(expression: str) -> tuple[str, ...] | None:
+    """Return the alternatives of `a|b\\.c`, or None where there is more to it."""
+    alternatives, current, escaped = [], [], False
+    for character in expression:
+        if escaped:
+            # A letter or digit behind a backslash is a class or a reference.
+            if character.isalnum() or character > "~":
+                return None
+            current.append(character)
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == "|":
+            alternatives.append("".join(current))
+            current = []
+        elif character in _META:
+            return None
+        else:
+            current.append(character)
+    return None if escaped else (*alternatives, "".join(current))
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """One condition on one label; regular expressions are anchored on both ends.
+    """One condition on one label; regular expressions are RE2's, anchored on both ends.
 
-    An absent label has the empty value, as in Prometheus.
+    An absent label has the empty value, and a dot is any character, as in Prometheus.
+    Raises InvalidMatcherError when made with an expression that does not compile.
     """
 
     name: str
@@ -64,28 +142,62 @@ class Matcher:
     value: str
 
     def __post_init__(self) -> None:
-        if self.op in {MatchOp.REGEX, MatchOp.NOT_REGEX}:
-            _ = self.pattern
+        if self.is_regex:
+            try:
+                _compiled(self.value)
+            except InvalidMatcherError as error:
+                raise InvalidMatcherError(
+                    f"{self.name}{self.op}{self.value!r} does not compile: {error}"
+                ) from None
+
+    @property
+    def is_regex(self) -> bool:
+        return self.op in {MatchOp.REGEX, MatchOp.NOT_REGEX}
+
+    @property
+    def is_negative(self) -> bool:
+        return self.op in {MatchOp.NOT_EQUAL, MatchOp.NOT_REGEX}
+
+    @property
+    def anchored(self) -> str:
+        """The expression as RE2 takes it elsewhere: in pyarrow."""
+        return f"(?s)\\A(?:{self.value})\\z"
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """The anchored expression. Raises InvalidMatcherError."""
-        try:
-            return re.compile(f"(?:{self.value})\\Z", re.DOTALL)
-        except re.error as error:
-            message = f"{self.name}{self.op}{self.value!r} does not compile: {error}"
-            raise InvalidMatcherError(message) from error
+    def literals(self) -> frozenset[str] | None:
+        """All values that the condition names, where it names them one by one."""
+        if not self.is_regex:
+            return frozenset({self.value})
+        found = _literals(self.value)
+        return None if found is None else frozenset(found)
+
+    @cached_property
+    def prefix(self) -> tuple[str, int] | None:
+        """What the value begins with, and how much longer it is at least.
+
+        None where the condition is more than a prefix: of `api-.*` it is ("api-", 0).
+        """
+        for ending, longer in ((".*", 0), (".+", 1)):
+            if self.is_regex and self.value.endswith(ending):
+                found = _literals(self.value.removesuffix(ending))
+                if found is not None and len(found) == 1:
+                    return found[0], longer
+        return None
 
     def matches(self, value: str) -> bool:
-        match self.op:
-            case MatchOp.EQUAL:
-                return value == self.value
-            case MatchOp.NOT_EQUAL:
-                return value != self.value
-            case MatchOp.REGEX:
-                return self.pattern.match(value) is not None
-            case MatchOp.NOT_REGEX:
-                return self.pattern.match(value) is None
+        return self._names(value) is not self.is_negative
+
+    def _names(self, value: str) -> bool:
+        if self.literals is not None:
+            return value in self.literals
+        if self.prefix is not None:
+            start, longer = self.prefix
+            return value.startswith(start) and len(value) >= len(start) + longer
+        try:
+            return _compiled(self.value).fullmatch(value) is not None
+        except UnicodeEncodeError:
+            # Half of a surrogate pair, which no stored value has.
+            return False
 
     @property
     def matches_empty(self) -> bool:
