@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+from typing_extensions import override
 
 from monitoring.labels import Labels, Matcher, make_labels
 
@@ -130,6 +131,88 @@ class MetricMetadata:
     help: str = ""
 
 
+def pack_labels(labels: Labels) -> bytes:
+    """Return a canonical label set as bytes, which `labels.fingerprint` hashes.
+
+    Names and values end in a byte that UTF-8 never has: equal sets are equal bytes.
+    """
+    return b"".join(
+        [
+            text.encode("utf-8", "surrogatepass") + _END
+            for pair in labels
+            for text in pair
+        ]
+    )
+
+
+def unpack_labels(packed: bytes) -> Labels:
+    texts = [text.decode("utf-8", "surrogatepass") for text in packed.split(_END)]
+    return tuple(zip(texts[:-1:2], texts[1::2], strict=True))
+
+
+_END = b"\xff"
+
+
+class PackedSeries(Sequence[Labels]):
+    """Label sets as bytes, each unpacked only when it is asked for."""
+
+    __slots__ = ("packed",)
+
+    def __init__(self, packed: Sequence[bytes]) -> None:
+        self.packed = packed
+
+    @overload
+    def __getitem__(self, index: int) -> Labels: ...
+    @overload
+    def __getitem__(self, index: slice) -> PackedSeries: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Labels | PackedSeries:
+        if isinstance(index, slice):
+            return PackedSeries(self.packed[index])
+        return unpack_labels(self.packed[index])
+
+    @override
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(tuple(self.packed))
+
+
+def packed_series(series: Sequence[Labels]) -> Sequence[bytes]:
+    """Return the label sets as bytes; nothing is done where they are already."""
+    if isinstance(series, PackedSeries):
+        return series.packed
+    return [pack_labels(labels) for labels in series]
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplars:
+    """Examples of what was measured, mostly with the id of a trace.
+
+    Columns of one length: `series_index` as in the batch they came with, `ts_ms`
+    since the epoch, `values`, and each exemplar's own labels.
+    """
+
+    series_index: npt.NDArray[np.int32]
+    ts_ms: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    labels: Sequence[Labels]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+NO_EXEMPLARS = Exemplars(
+    np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), ()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SampleBatch:
     """Samples of some series, in arrival order.
@@ -139,46 +222,85 @@ class SampleBatch:
     `values` (float64; NaN is a value, the stale NaN ends a series).
     """
 
-    series: tuple[Labels, ...]
+    series: Sequence[Labels]
     series_index: npt.NDArray[np.int32]
     ts_ms: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     metadata: Mapping[str, MetricMetadata] = field(default_factory=dict)
+    exemplars: Exemplars = NO_EXEMPLARS
 
     @property
     def count(self) -> int:
         return len(self.values)
 
     def encode(self) -> bytes:
-        """Return the batch as an Arrow IPC stream compressed with lz4."""
-        table = pa.table(
-            {"series": self.series_index, "ts_ms": self.ts_ms, "value": self.values}
-        )
+        """Return the batch as an Arrow IPC stream compressed with lz4.
+
+        Its columns are of different lengths, so each is the one value of a list.
+        """
+        found = self.exemplars
+        columns = {
+            "labels": pa.array(packed_series(self.series), pa.binary()),
+            "series": pa.array(self.series_index),
+            "ts_ms": pa.array(self.ts_ms),
+            "value": pa.array(self.values),
+        }
+        if len(found):
+            columns |= {
+                "exemplar.labels": pa.array(packed_series(found.labels), pa.binary()),
+                "exemplar.series": pa.array(found.series_index),
+                "exemplar.ts_ms": pa.array(found.ts_ms),
+                "exemplar.value": pa.array(found.values),
+            }
         metadata = {name: (m.type, m.unit, m.help) for name, m in self.metadata.items()}
-        return _encode(table, {"series": self.series, "metadata": metadata})
+        lists = {name: _one_list(column) for name, column in columns.items()}
+        return _encode(pa.record_batch(lists), {"metadata": metadata})
 
     @classmethod
     def decode(cls, payload: bytes) -> SampleBatch:
         """Raises CorruptBatchError."""
         table, header = _decode(payload)
-        return cls(
-            series=tuple(make_labels(map(tuple, s)) for s in header["series"]),
-            series_index=table.column("series").to_numpy(),
-            ts_ms=table.column("ts_ms").to_numpy(),
-            values=table.column("value").to_numpy(),
-            metadata={
-                name: MetricMetadata(MetricType(kind), unit, text)
-                for name, (kind, unit, text) in header["metadata"].items()
-            },
-        )
+        try:
+            columns = {
+                name: table.column(name).combine_chunks().values
+                for name in table.column_names
+            }
+            return cls(
+                series=PackedSeries(columns["labels"].to_pylist()),
+                series_index=columns["series"].to_numpy(),
+                ts_ms=columns["ts_ms"].to_numpy(),
+                values=columns["value"].to_numpy(),
+                metadata={
+                    name: MetricMetadata(MetricType(kind), unit, text)
+                    for name, (kind, unit, text) in header["metadata"].items()
+                },
+                exemplars=_exemplars(columns),
+            )
+        except (KeyError, AttributeError, ValueError) as error:
+            raise CorruptBatchError(f"not a batch of samples: {error}") from error
 
 
-def _encode(table: pa.Table, header: Mapping[str, Any]) -> bytes:
+def _exemplars(columns: Mapping[str, pa.Array]) -> Exemplars:
+    if "exemplar.labels" not in columns:
+        return NO_EXEMPLARS
+    return Exemplars(
+        columns["exemplar.series"].to_numpy(),
+        columns["exemplar.ts_ms"].to_numpy(),
+        columns["exemplar.value"].to_numpy(),
+        PackedSeries(columns["exemplar.labels"].to_pylist()),
+    )
+
+
+def _one_list(column: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array([0, len(column)], pa.int32()), column)
+
+
+def _encode(table: pa.Table | pa.RecordBatch, header: Mapping[str, Any]) -> bytes:
     sink = pa.BufferOutputStream()
     schema = table.schema.with_metadata({"vedette": orjson.dumps(header)})
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_stream(sink, schema, options=options) as writer:
-        writer.write_table(table.replace_schema_metadata(schema.metadata))
+        writer.write(table.replace_schema_metadata(schema.metadata))
     encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.labels import Labels
-from monitoring.telemetry import LogBatch, MetricMetadata, SampleBatch
+from monitoring.telemetry import (
+    NO_EXEMPLARS,
+    Exemplars,
+    LogBatch,
+    MetricMetadata,
+    PackedSeries,
+    SampleBatch,
+    packed_series,
+)
 
 # Every line of a merged batch pays for every field of its neighbours.
 MAX_FIELDS = 128
@@ -44,20 +53,41 @@ def _joined_logs(batches: Sequence[LogBatch]) -> LogBatch:
 
 
 def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
-    """Return all samples in their order; the later metadata of a metric wins."""
+    """Return all samples in their order; the later metadata of a metric wins.
+
+    Label sets stay packed: thousands of them are new once, and known ever after.
+    """
     if len(batches) == 1:
         return batches[0]
-    indexes: dict[Labels, int] = {}
+    indexes: dict[bytes, int] = {}
     metadata: dict[str, MetricMetadata] = {}
     parts = []
+    examples = []
     for batch in batches:
-        places = [indexes.setdefault(s, len(indexes)) for s in batch.series]
-        parts.append(np.asarray(places, np.int32)[batch.series_index])
+        sets = packed_series(batch.series)
+        places = np.array([indexes.setdefault(s, len(indexes)) for s in sets], np.int32)
+        parts.append(places[batch.series_index])
         metadata.update(batch.metadata)
+        if len(batch.exemplars):
+            examples.append((places[batch.exemplars.series_index], batch.exemplars))
     return SampleBatch(
-        series=tuple(indexes),
+        series=PackedSeries(list(indexes)),
         series_index=np.concatenate(parts),
         ts_ms=np.concatenate([batch.ts_ms for batch in batches]),
         values=np.concatenate([batch.values for batch in batches]),
         metadata=metadata,
+        exemplars=_joined_exemplars(examples),
+    )
+
+
+def _joined_exemplars(
+    parts: Sequence[tuple[npt.NDArray[np.int32], Exemplars]],
+) -> Exemplars:
+    if not parts:
+        return NO_EXEMPLARS
+    return Exemplars(
+        np.concatenate([places for places, _ in parts]),
+        np.concatenate([found.ts_ms for _, found in parts]),
+        np.concatenate([found.values for _, found in parts]),
+        PackedSeries([p for _, found in parts for p in packed_series(found.labels)]),
     )
