@@ -1,0 +1,177 @@
+"""Log records that come one by one, on their way to columns.
+
+For protocols whose records are documents of any shape. What a record says beyond
+`MAX_FIELDS` different names a body is kept too, as JSON in one field of its own, so
+that no line is refused for what it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitoring.labels import LABEL_NAME
+from monitoring.telemetry import FIELD_PREFIX, Level, LogBatch
+from sources.protocols import Decoded, Rejection, Terms
+from sources.protocols.json_values import texts_of_values
+from sources.protocols.label_sets import (
+    InvalidLabelsError,
+    LabelSets,
+    check_labels,
+    index_rows,
+)
+from sources.protocols.levels import InvalidLevelError, level_of
+from sources.protocols.timestamps import InvalidTimeError, values_to_ns
+
+# A field is a column of the whole batch: few lines with many names would cost much.
+MAX_FIELDS = 128
+MAX_FIELD_NAME = 255
+# Where the fields go for which there is no column.
+OTHERS = "other_fields"
+
+_NO_FIELDS: Mapping[str, Any] = {}
+
+
+class LogRows:
+    """Takes records in their order; `decoded` makes a batch of them."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._rows: list[
+            tuple[str, int | None, Level | None, Mapping[str, str], Mapping[str, Any]]
+        ] = []
+        self._sets = LabelSets(terms.labels)
+        self.rejected: list[Rejection] = []
+
+    def reject(self, index: int, error: str) -> None:
+        self.rejected.append(Rejection(index, error))
+
+    def add(
+        self,
+        index: int,
+        line: str,
+        *,
+        time_ns: int | None = None,
+        level: Level | None = None,
+        labels: Mapping[str, str] = _NO_FIELDS,
+        fields: Mapping[str, Any] = _NO_FIELDS,
+    ) -> None:
+        """Take a record, or refuse it with the reason. `fields` are flat."""
+        error = self._fault(line, labels)
+        if error is None:
+            self._rows.append((line, time_ns, level, labels, fields))
+        else:
+            self.reject(index, error)
+
+    def time(self, value: Any) -> int | None:
+        """Return nanoseconds of a sender's time. Raises InvalidTimeError."""
+        found = values_to_ns([value], self._terms)[0]
+        if isinstance(found, str):
+            raise InvalidTimeError(found)
+        if found is not None and not 0 <= found < 2**63:
+            raise InvalidTimeError(f"timestamp {str(value)[:60]} is out of range")
+        return found
+
+    def decoded(self) -> Decoded[LogBatch]:
+        lines = pa.array([row[0] for row in self._rows], pa.large_string())
+        columns = {
+            "stream": pa.array(index_rows([row[3] for row in self._rows], self._sets)),
+            "ts_ns": pa.array([row[1] for row in self._rows], pa.int64()),
+            "line": lines,
+            "level": pa.array([row[2] for row in self._rows], pa.int8()),
+            **field_columns([row[4] for row in self._rows]),
+        }
+        self.rejected.sort(key=lambda rejection: rejection.index)
+        batch = LogBatch(self._sets.sets, pa.table(columns))
+        return Decoded(batch, self.rejected, size_of(lines))
+
+    def _fault(self, line: str, labels: Mapping[str, str]) -> str | None:
+        most = self._terms.max_line_bytes
+        if len(line) * 4 > most and len(line.encode()) > most:
+            return f"line has {len(line.encode())} bytes; {most} may be"
+        try:
+            check_labels(labels)
+        except InvalidLabelsError as error:
+            return str(error)
+        return None
+
+
+def size_of(lines: pa.Array) -> int:
+    """Return the raw bytes of lines, each with its newline."""
+    return int(pc.sum(pc.binary_length(lines)).as_py() or 0) + len(lines)
+
+
+def field_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
+    """Return the columns "field.<name>" of flat rows; the first names have them."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    chosen = [name for name in names if 0 < len(name) <= MAX_FIELD_NAME]
+    chosen = [name for name in chosen if "\x00" not in name and name != OTHERS]
+    if len(chosen) != len(names) or len(names) > MAX_FIELDS:
+        chosen = chosen[: MAX_FIELDS - 1]
+        rows = _with_others(rows, frozenset(chosen))
+        chosen.append(OTHERS)
+    columns = {
+        FIELD_PREFIX + name: texts_of_values([row.get(name) for row in rows])
+        for name in chosen
+    }
+    return {n: column for n, column in columns.items() if column.null_count < len(rows)}
+
+
+def _with_others(
+    rows: Sequence[Mapping[str, Any]], chosen: frozenset[str]
+) -> list[Mapping[str, Any]]:
+    folded = []
+    for row in rows:
+        others = {name: value for name, value in row.items() if name not in chosen}
+        folded.append({**row, OTHERS: others} if others else row)
+    return folded
+
+
+def label_name(name: str) -> str:
+    """Return a name as a label has it: what is no letter, digit or _ becomes _."""
+    if LABEL_NAME.match(name):
+        return name
+    clean = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    return f"_{clean}" if clean[:1].isdigit() else clean
+
+
+def level_or_none(word: Any) -> Level | None:
+    """Return the level a sender names; what is no such word is found in the line."""
+    try:
+        return level_of(word) if isinstance(word, str) else None
+    except InvalidLevelError:
+        return None
+
+
+# Syslog's severities, from 0 (emergency) to 7 (debug).
+_OF_SYSLOG = (
+    *(Level.FATAL, Level.FATAL, Level.FATAL),
+    *(Level.ERROR, Level.WARN, Level.INFO, Level.INFO, Level.DEBUG),
+)
+
+
+def level_of_severity(value: Any) -> Level | None:
+    """Return the level of a syslog severity, a number or its digits."""
+    try:
+        severity = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return _OF_SYSLOG[severity] if 0 <= severity < len(_OF_SYSLOG) else None
+
+
+def texts_of_bytes(values: pa.Array) -> pa.Array:
+    """Return bytes as texts; what is not UTF-8 is marked with U+FFFD, not refused."""
+    try:
+        return values.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        texts = [value.decode("utf-8", "replace") for value in values.to_pylist()]
+        return pa.array(texts, pa.large_string())
+
+
+def text_of(value: Any) -> str:
+    """Return a message of any JSON kind as a line. Raises TypeError beyond 254 levels."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
