@@ -223,7 +223,7 @@ SPECTACULAR_SETTINGS = {
         "AlertStatusEnum": "alerts.models.Alert.Status",
         "NotificationStatusEnum": "alerts.models.Notification.Status",
         "SourceStatusEnum": "sources.models.Source.Status",
-        "SourceKindEnum": "sources.models.Source.Kind",
+        "SourceKindEnum": "sources.services.kinds.CHOICES",
         "RuleKindEnum": "alerts.models.Rule.Kind",
         "ChannelKindEnum": "alerts.models.NotificationChannel.Kind",
         "TransitionKindEnum": "alerts.models.Transition.Kind",

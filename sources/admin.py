@@ -16,6 +16,8 @@ from accounts.admin import (
     admin_scope,
 )
 from sources.models import Cursor, DeadLetter, InboxBatch, PipelineMinute, Source
+from sources.services.configs import shown_config
+from sources.services.kinds import CHOICES
 from sources.services.sources import (
     InvalidSourceError,
     create_source,
@@ -39,10 +41,17 @@ class SourceForm(ServiceForm):
     refusal = InvalidSourceError
     # Push sources have nothing to configure, and an object may be empty.
     config = forms.JSONField(required=False, initial=dict)
+    kind = forms.ChoiceField(choices=CHOICES)
 
     class Meta:
         model = Source
         fields = ["organization", *SETTINGS]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            shown = shown_config(self.instance.kind, self.instance.config)
+            self.initial["config"] = shown
 
     @override
     def save_by_service(self) -> Source:

@@ -9,7 +9,8 @@ import pytest
 
 from monitoring.live import topics
 from sources.formats import FORMATS
-from sources.models import Source
+from sources.services.kinds import KINDS
+from sources.services.kinds.describing import table_rows
 from tests.test_architecture import routed_api_views
 
 pytestmark = pytest.mark.unit
@@ -51,11 +52,18 @@ def test_every_format_is_described(name):
     assert f"`{name}`" in (ROOT / "docs/formats.md").read_text()
 
 
-@pytest.mark.parametrize("kind", Source.Kind.values)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_every_kind_of_source_is_described(kind):
-    described = (ROOT / "docs/ingest.md").read_text()
+    """Its heading, and a row for each setting exactly as the declaration has it."""
+    _, _, section = (
+        (ROOT / "docs/sources.md")
+        .read_text()
+        .partition(f"\n## {kind.title}: `{kind.name}`\n")
+    )
+    described = section.partition("\n## ")[0]
 
-    assert f"`{kind}`" in described
+    assert described
+    assert [row for row in table_rows(kind) if row not in described] == []
 
 
 COMMANDS = [

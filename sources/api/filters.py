@@ -4,10 +4,11 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from sources.models import DeadLetter, Source
+from sources.services.kinds import CHOICES
 
 
 class SourceFilter(django_filters.FilterSet):
-    kind = django_filters.ChoiceFilter(choices=Source.Kind.choices)
+    kind = django_filters.ChoiceFilter(choices=CHOICES)
     status = django_filters.ChoiceFilter(choices=Source.Status.choices)
     team = django_filters.CharFilter(field_name="team__slug")
     q = django_filters.CharFilter(

@@ -9,9 +9,18 @@ from typing_extensions import override
 from accounts.api.serializers import StrictSerializer
 from accounts.models import Team
 from accounts.scope import Scope
+from monitoring.promql.numbers import general
 from sources.formats import FORMATS
 from sources.models import DeadLetter, Source
+from sources.services.configs import shown_config
+from sources.services.kinds import CHOICES, KINDS
+from sources.services.kinds.describing import in_a_sentence
 
+CONFIG_HELP = (
+    "What the kind needs to know. Secrets are shown as ********, which stands for "
+    "the stored one when it is sent back. "
+    + " ".join(in_a_sentence(kind) for kind in KINDS.values())
+)
 PRIORITIES: Mapping[int, str] = {p.value: p.name.lower() for p in Source.Priority}
 
 
@@ -33,13 +42,21 @@ class PriorityField(serializers.ChoiceField):
         return PRIORITIES[value]
 
 
+class SampleValueField(serializers.CharField):
+    """A number as Prometheus writes it, because JSON knows neither NaN nor Inf."""
+
+    @override
+    def to_representation(self, value: Any) -> str:
+        return general(value)
+
+
 class SourceSerializer(StrictSerializer):
     """A source's settings, and below them what happened at it."""
 
     id = serializers.IntegerField(read_only=True)
-    kind = serializers.ChoiceField(choices=Source.Kind.choices)
+    kind = serializers.ChoiceField(choices=CHOICES)
     name = serializers.CharField(max_length=100)
-    config = serializers.DictField(required=False)
+    config = serializers.DictField(required=False, help_text=CONFIG_HELP)
     labels = serializers.DictField(required=False)
     team = serializers.SlugRelatedField(
         slug_field="slug",
@@ -78,6 +95,11 @@ class SourceSerializer(StrictSerializer):
     updated_at = serializers.DateTimeField(read_only=True)
 
     @override
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        return {**shown, "config": shown_config(instance.kind, instance.config)}
+
+    @override
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
         scope: Scope | None = self.context.get("scope")
@@ -89,9 +111,7 @@ class SourceSerializer(StrictSerializer):
 class SourceTestSerializer(StrictSerializer):
     """Settings to be tried out."""
 
-    kind = serializers.ChoiceField(
-        choices=Source.Kind.choices, default=Source.Kind.FILE
-    )
+    kind = serializers.ChoiceField(choices=CHOICES, default=Source.Kind.FILE)
     config = serializers.DictField(required=False, default=dict)
 
 
@@ -102,6 +122,12 @@ class ProbedFileSerializer(serializers.Serializer[Any]):
     problem = serializers.CharField()
 
 
+class ProbedSampleSerializer(serializers.Serializer[Any]):
+    series = serializers.CharField()
+    value = SampleValueField()
+    unit = serializers.CharField()
+
+
 class ProbeSerializer(serializers.Serializer[Any]):
     """What a source would find now."""
 
@@ -109,6 +135,8 @@ class ProbeSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
     files = ProbedFileSerializer(many=True)
     problems = serializers.ListField(child=serializers.CharField())
+    samples = ProbedSampleSerializer(many=True)
+    total = serializers.IntegerField()
 
 
 class SourcePreviewRequestSerializer(StrictSerializer):

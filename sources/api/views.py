@@ -120,7 +120,9 @@ class SourceViewSet(
         wanted.is_valid(raise_exception=True)
         with as_api_errors():
             probe = test_source(
-                wanted.validated_data["kind"], wanted.validated_data["config"]
+                wanted.validated_data["kind"],
+                wanted.validated_data["config"],
+                stored=None,
             )
         return Response(ProbeSerializer(probe).data)
 

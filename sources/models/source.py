@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.db import models
@@ -25,10 +26,12 @@ class SourceQuerySet(ScopedQuerySet["Source"]):
 class Source(OrganizationModel):
     """Where telemetry comes from: a file pattern, this host, or whoever pushes."""
 
-    class Kind(models.TextChoices):
-        FILE = "file", "Files"
-        HOST = "host", "Host metrics"
-        PUSH = "push", "Push"
+    class Kind(StrEnum):
+        """The kinds that code names; sources.services.kinds knows them all."""
+
+        FILE = "file"
+        HOST = "host"
+        PUSH = "push"
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting for first data"
@@ -49,7 +52,7 @@ class Source(OrganizationModel):
         blank=True,
         help_text="Only this team sees its telemetry; empty: the whole organization.",
     )
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20)
     name = models.CharField(max_length=100)
     config = models.JSONField(default=dict, help_text="What the kind needs to know.")
     labels = models.JSONField(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from accounts.scope import Scope
 from sources.models import Source
+from sources.services.kinds import KINDS
 
 # The `source` label of what is pushed without naming a source.
 API_SOURCE = "api"
@@ -47,7 +48,7 @@ def binding_to_source(scope: Scope, name: str) -> Binding:
     source = None if "\0" in name else same.first()  # PostgreSQL has no such text
     if source is None:
         raise UnknownSourceError(f"There is no source {name[:100]!r}.")
-    if source.kind != Source.Kind.PUSH:
+    if not KINDS[source.kind].takes_pushes:
         raise UnusableSourceError(
             f"Source {name!r} is of kind {source.kind}: only push sources take pushes."
         )

@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 
 from django.db import Error as DatabaseFailure
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from accounts.services import heartbeats
 from monitoring.telemetry import LogBatch
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
-from sources.connectors.file_tail import FileTail
-from sources.connectors.host import HostMetrics
 from sources.models import BatchKind, Source
 from sources.services import leases
 from sources.services.failures import is_passing
@@ -31,15 +30,13 @@ from sources.services.inbox import (
     CursorConflictError,
     deposit,
 )
+from sources.services.kinds import KINDS
 from sources.services.leases import Holder
 from sources.services.runners import Runner
 
 logger = logging.getLogger(__name__)
 
-CONNECTORS: dict[str, type[Connector]] = {
-    Source.Kind.FILE: FileTail,
-    Source.Kind.HOST: HostMetrics,
-}
+WORKED = frozenset(kind.name for kind in KINDS.values() if kind.connector)
 RECONCILE_EVERY = timedelta(seconds=1)
 BEAT_EVERY = timedelta(seconds=3)
 # Lines that are written one by one travel together when they come this close.
@@ -112,7 +109,7 @@ class Collector:
 
     def _start(self, spec: SourceSpec, now: datetime) -> Runner:
         logger.info("Source %s (%s): collecting.", spec.name, spec.kind)
-        return Runner(CONNECTORS[spec.kind], spec, self._wake, now)
+        return Runner(connector_of(spec.kind), spec, self._wake, now)
 
     def _end(self, source_id: int) -> None:
         runner = self._runners.pop(source_id)
@@ -215,9 +212,15 @@ class Collector:
         return min((first, *(runner.next_at(now) for runner in runners)))
 
 
+def connector_of(kind: str) -> type[Connector]:
+    """Return what works sources of the kind; a process loads only what it needs."""
+    found: type[Connector] = import_string(KINDS[kind].connector)
+    return found
+
+
 def _specs() -> dict[int, SourceSpec]:
     """Return the enabled sources that some collector, on this host, has to work."""
-    rows = Source.unscoped.filter(enabled=True, kind__in=CONNECTORS)
+    rows = Source.unscoped.filter(enabled=True, kind__in=WORKED)
     return {
         row.pk: SourceSpec(
             id=row.pk,

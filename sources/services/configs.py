@@ -1,145 +1,126 @@
-"""What each kind of source may be configured with, and whether it can work."""
+"""Configurations of sources: checked, sealed where they are stored, masked when shown.
+
+A stored configuration holds its secrets encrypted. Who sends the mask back means the
+secret that is stored.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sources.connectors.file_tail.globbing import PathPattern
-from sources.connectors.file_tail.roots import allowed_roots, is_inside
-from sources.connectors.file_tail.splitting import (
-    UnsupportedEncodingError,
-    check_encoding,
+from accounts.services import secrets
+from accounts.services.secrets import UnreadableSecretError
+from sources.services.kinds import KINDS
+from sources.services.kinds.base import (
+    Config,
+    Errors,
+    InvalidSourceError,
+    Kind,
+    Setting,
 )
-from sources.models import Source
+from sources.services.kinds.checking import problems_of
 
-MAX_PATHS = 50
-MAX_PATH = 4096
-INTERVAL_SECONDS = (1, 300)
+__all__ = ["BUILTIN", "MASK", "Config", "Errors", "InvalidSourceError"]
+
 # Set by first-run for the platform's own logs; no sender of settings may.
 BUILTIN = "builtin"
-
-Config = Mapping[str, Any]
-Errors = dict[str, list[str]]
+MASK = "********"
 
 
-class InvalidSourceError(ValueError):
-    """Settings that cannot be; `fields` says what is wrong with each one.
-
-    A setting of the kind is named as in "config.paths".
-    """
-
-    def __init__(self, fields: Errors) -> None:
-        super().__init__("; ".join(f"{n}: {t[0]}" for n, t in fields.items()))
-        self.fields = fields
-
-
-def clean_config(kind: str, config: Any, *, may_be_builtin: bool = False) -> Config:
+def checked_config(
+    kind_name: str,
+    config: Any,
+    *,
+    stored: Config | None = None,
+    may_be_builtin: bool = False,
+) -> Config:
     """Return the configuration as it is stored. Raises InvalidSourceError."""
     if not isinstance(config, dict):
         raise InvalidSourceError({"config": ["This must be an object."]})
-    checks = CHECKS[kind]
-    known = {*checks, BUILTIN} if may_be_builtin else set(checks)
+    kind = KINDS[kind_name]
+    known = {s.key for s in kind.settings} | ({BUILTIN} if may_be_builtin else set())
     errors: Errors = {
-        f"config.{key}": [_unknown(kind, checks)]
-        for key in sorted(config.keys() - known)
+        f"config.{key}": [_unknown(kind)] for key in sorted(config.keys() - known)
     }
-    for key, check in checks.items():
-        problems = check(config) if key in config or key in REQUIRED else []
+    for setting in kind.settings:
+        problems = problems_of(setting, config)
         if problems:
-            errors[f"config.{key}"] = problems
+            errors[f"config.{setting.key}"] = problems
+    if not errors and kind.check:
+        errors = {f"config.{key}": told for key, told in kind.check(config).items()}
     if errors:
         raise InvalidSourceError(errors)
-    return config
+    return _sealed(kind, config, stored or {})
 
 
-def path_problems(path: Any, config: Config) -> list[str]:
-    """Return why a source of this configuration may not read that path."""
-    if not isinstance(path, str) or not path or "\x00" in path:
-        return ["A path must be a text."]
-    if len(path) > MAX_PATH:
-        return [f"A path has at most {MAX_PATH} characters."]
-    if not path.startswith("/"):
-        return [f"{path} is not absolute: begin it with a slash."]
-    if ".." in path.split("/"):
-        return [f"{path} contains “..”: write the path without it."]
-    return _outside(path, config)
+def shown_config(kind_name: str, stored: Config) -> dict[str, Any]:
+    """Return a stored configuration as anyone may see it."""
+    return _with_secrets(kind_name, stored, lambda _: MASK)
 
 
-def _outside(path: str, config: Config) -> list[str]:
-    """Links are resolved as far as they exist; reading a file checks them again."""
-    roots = allowed_roots(config)
-    pattern = PathPattern.of_config(path, recursive=bool(config.get("recursive")))
-    real_paths = {os.path.realpath(pattern.base), os.path.realpath(path)}
-    if all(is_inside(real, roots) for real in real_paths):
-        return []
-    allowed = ", ".join(roots) or "none at all"
-    told = f"{path} is outside the allowed directories: {allowed}."
-    return [f"{told} The operator can add directories by FILE_SOURCE_ROOTS."]
+def opened_config(kind_name: str, stored: Config) -> dict[str, Any]:
+    """Return a stored configuration with its secrets. Raises UnreadableSecretError."""
+    return _with_secrets(kind_name, stored, secrets.decrypt)
 
 
-# --- Checks of single settings: config to problems -------------------------------------
+def _unknown(kind: Kind) -> str:
+    known = ", ".join(setting.key for setting in kind.settings) or "none"
+    return f"There is no such setting of a {kind.name} source; known: {known}."
 
 
-def _paths(config: Config) -> list[str]:
-    paths = config.get("paths")
-    if not isinstance(paths, list) or not paths:
-        return ['Give at least one path, as ["/var/log/app/*.log"].']
-    if len(paths) > MAX_PATHS:
-        return [f"At most {MAX_PATHS} paths; a pattern names many files."]
-    return [problem for path in paths for problem in path_problems(path, config)]
+def _with_secrets(
+    kind_name: str, stored: Config, change: Callable[[str], str]
+) -> dict[str, Any]:
+    kind = KINDS.get(kind_name)
+    secret = {s.key for s in kind.settings if s.is_secret} if kind else set()
+    return {
+        key: _each(value, change) if key in secret else value
+        for key, value in stored.items()
+    }
 
 
-def _encoding(config: Config) -> list[str]:
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """Apply the change to a secret, or to every value of an object of secrets."""
+    if isinstance(value, Mapping):
+        return {name: change(text) if text else "" for name, text in value.items()}
+    return change(value) if value else ""
+
+
+# --- Sealing ---------------------------------------------------------------------------
+
+
+def _sealed(kind: Kind, config: Config, stored: Config) -> Config:
+    secret = [s for s in kind.settings if s.is_secret and s.key in config]
+    sealed = {s.key: _sealed_setting(s, config[s.key], stored) for s in secret}
+    return {**config, **sealed}
+
+
+def _sealed_setting(setting: Setting, value: Any, stored: Config) -> Any:
+    before = stored.get(setting.key)
+    if isinstance(value, Mapping):
+        old = before if isinstance(before, Mapping) else {}
+        return {
+            name: _sealed_text(setting, text, old.get(name))
+            for name, text in value.items()
+        }
+    return _sealed_text(setting, value, before)
+
+
+def _sealed_text(setting: Setting, text: str, before: str | None) -> str:
+    """What stays the same keeps its encrypted form, so that nothing has changed."""
+    if text == MASK:
+        if not before:
+            told = "Nothing is stored yet that the mask could stand for."
+            raise InvalidSourceError({f"config.{setting.key}": [told]})
+        return before
+    if before and _is_sealed(text, before):
+        return before
+    return secrets.encrypt(text)
+
+
+def _is_sealed(text: str, before: str) -> bool:
     try:
-        check_encoding(config["encoding"])
-    except (UnsupportedEncodingError, TypeError) as error:
-        return [str(error)]
-    return []
-
-
-def _interval(config: Config) -> list[str]:
-    seconds = config["interval_seconds"]
-    least, most = INTERVAL_SECONDS
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not least <= seconds <= most:
-        return [f"This must be a number of seconds from {least} to {most}."]
-    return []
-
-
-def _boolean(key: str) -> Callable[[Config], list[str]]:
-    def check(config: Config) -> list[str]:
-        return [] if isinstance(config[key], bool) else ["This must be true or false."]
-
-    return check
-
-
-def _from(config: Config) -> list[str]:
-    good = config["from"] in {"start", "end"}
-    return [] if good else ["This must be “start” or “end”."]
-
-
-def _host(config: Config) -> list[str]:
-    """Only the collector on this host works the source; empty: any collector."""
-    return [] if isinstance(config["host"], str) else ["This must be a host's name."]
-
-
-def _unknown(kind: str, checks: Mapping[str, Any]) -> str:
-    known = ", ".join(checks) or "none"
-    return f"There is no such setting of a {kind} source; known: {known}."
-
-
-CHECKS: dict[str, dict[str, Callable[[Config], list[str]]]] = {
-    Source.Kind.FILE: {
-        "paths": _paths,
-        "recursive": _boolean("recursive"),
-        "encoding": _encoding,
-        "from": _from,
-        "multiline": _boolean("multiline"),
-        "host": _host,
-    },
-    Source.Kind.HOST: {"interval_seconds": _interval, "host": _host},
-    Source.Kind.PUSH: {},
-}
-REQUIRED = {"paths"}
+        return secrets.decrypt(before) == text
+    except UnreadableSecretError:
+        return False

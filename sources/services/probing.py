@@ -5,55 +5,18 @@ Nothing of this is stored.
 
 from __future__ import annotations
 
-import io
-import os
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
-from sources.connectors.file_tail.globbing import PathPattern
-from sources.connectors.file_tail.gzipped import MAGIC
-from sources.connectors.file_tail.roots import (
-    OpenedFile,
-    RefusedFileError,
-    allowed_roots,
-    open_file,
-)
-from sources.connectors.file_tail.splitting import split
-from sources.connectors.file_tail.tail import BINARY_PROBE
 from sources.formats import Detection, ParsedLine, detect, preview
 from sources.models import Source
-from sources.services.configs import Config, clean_config
+from sources.services.configs import Config, checked_config, opened_config
+from sources.services.kinds import KINDS, with_defaults
+from sources.services.kinds.base import InvalidSourceError, Probe
 
-FILES_SHOWN = 50
-_FILES_LOOKED_AT = 1000
 SAMPLE_LINES = 200
 LINES_SHOWN = 20
-_SAMPLE_BYTES = 256 * 2**10
-_MAX_LINE = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class ProbedFile:
-    """One file that matches now; `problem` is empty when it can be read."""
-
-    path: str
-    size: int = 0
-    modified_at: datetime | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Whether a source would work, said in a sentence."""
-
-    ok: bool
-    text: str
-    files: Sequence[ProbedFile] = ()
-    problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +31,47 @@ class Preview:
     problems: Sequence[str] = field(default=())
 
 
-def test_source(kind: str, config: Any) -> Probe:
+def test_source(kind: str, config: Any, *, stored: Config | None) -> Probe:
     """Say what a source of this configuration would find now.
 
+    `stored` is that of the source it may become: masked secrets are taken from it.
     Raises InvalidSourceError.
     """
-    config = clean_config(kind, config)
-    return test_settings(kind, config)
+    plain = opened_config(kind, checked_config(kind, config, stored=stored))
+    return KINDS[kind].test(with_defaults(KINDS[kind], plain))
 
 
-def test_settings(kind: str, config: Config) -> Probe:
-    """The same for settings that are known to be good: those of a stored source."""
-    if kind == Source.Kind.HOST:
-        return Probe(ok=True, text="The host that the collector runs on is readable.")
-    if kind == Source.Kind.PUSH:
-        return Probe(
-            ok=True, text="It takes what is sent to POST /api/v1/logs?source=."
-        )
-    problems: list[str] = []
-    files = _probe_files(config, problems)
-    problems += [file.problem for file in files if file.problem]
-    return _verdict(files, problems)
+def test_settings(source: Source) -> Probe:
+    """The same for a stored source, whose settings are known to be good.
+
+    Raises UnreadableSecretError.
+    """
+    kind = KINDS[source.kind]
+    return kind.test(with_defaults(kind, opened_config(source.kind, source.config)))
 
 
 def preview_source(
     config: Any = None,
     *,
+    kind: str = Source.Kind.FILE,
+    stored: Config | None = None,
     sample: str | None = None,
     format_name: str = "",
     received_ns: int,
 ) -> Preview:
-    """Show how the newest lines of the files, or pasted lines, are understood.
+    """Show how the newest lines of a source, or pasted lines, are understood.
 
     Raises InvalidSourceError.
     """
     if sample is not None:
         lines = sample.splitlines()[:SAMPLE_LINES]
         return _understood(lines, format_name, received_ns, "the pasted sample", ())
-    config = clean_config(Source.Kind.FILE, config)
+    newest_lines = KINDS[kind].newest_lines
+    if newest_lines is None:
+        raise InvalidSourceError({"kind": ["There are no lines to look at yet."]})
+    plain = opened_config(kind, checked_config(kind, config, stored=stored))
     problems: list[str] = []
-    lines, origin = _newest_lines(config, problems)
+    lines, origin = newest_lines(with_defaults(KINDS[kind], plain), problems)
     return _understood(lines, format_name, received_ns, origin, problems)
 
 
@@ -122,106 +86,3 @@ def _understood(
     name = format_name or detection.format_name
     shown = preview(lines[-LINES_SHOWN:], name, received_ns=received_ns)
     return Preview(detection, name, shown, len(lines), origin, problems)
-
-
-# --- Files -----------------------------------------------------------------------------
-
-
-def _matches(config: Config, problems: list[str]) -> list[str]:
-    recursive = bool(config.get("recursive"))
-    patterns = [PathPattern.of_config(p, recursive=recursive) for p in config["paths"]]
-    found = (path for pattern in patterns for path in pattern.expand(problems.append))
-    paths = [
-        p for p in islice(dict.fromkeys(found), _FILES_LOOKED_AT) if not _is_dir(p)
-    ]
-    if not paths:
-        wanted = ", ".join(config["paths"])
-        problems.append(f"No file matches {wanted} now. Those that come are read.")
-    return paths
-
-
-def _is_dir(path: str) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - paths are strings on this path
-
-
-def _probe_files(config: Config, problems: list[str]) -> list[ProbedFile]:
-    roots = allowed_roots(config)
-    return [_probe(path, roots) for path in _matches(config, problems)]
-
-
-def _probe(path: str, roots: tuple[str, ...]) -> ProbedFile:
-    try:
-        opened = open_file(path, roots)
-    except (RefusedFileError, FileNotFoundError) as error:
-        return ProbedFile(path, problem=str(error))
-    with io.FileIO(opened.fd, closefd=True) as file:
-        head = _plain(file.read(BINARY_PROBE))
-    problem = (
-        f"{path} is a binary file, not text: it is not read." if b"\0" in head else ""
-    )
-    modified_at = datetime.fromtimestamp(opened.mtime_ns / 1e9, UTC)
-    return ProbedFile(path, opened.size, modified_at, problem)
-
-
-def _verdict(files: Sequence[ProbedFile], problems: Sequence[str]) -> Probe:
-    readable = [file for file in files if not file.problem]
-    size = sum(file.size for file in readable)
-    if readable:
-        noun = "file" if len(readable) == 1 else "files"
-        text = f"{len(readable)} {noun} can be read, {size:,} bytes in all."
-    else:
-        text = "Nothing can be read now."
-    if problems:
-        text = f"{text} {problems[0]}"
-    return Probe(bool(readable), text, files[:FILES_SHOWN], problems[:FILES_SHOWN])
-
-
-def _newest_lines(config: Config, problems: list[str]) -> tuple[list[str], str]:
-    """Return lines from the end of the file that was written to last."""
-    roots = allowed_roots(config)
-    probed = [_probe(path, roots) for path in _matches(config, problems)]
-    problems += [file.problem for file in probed if file.problem]
-    good = [file for file in probed if not file.problem and file.size]
-    for file in sorted(good, key=lambda f: f.modified_at or _NEVER, reverse=True):
-        for lines in _tail_lines(file.path, roots, config):
-            return lines, file.path
-    return [], ""
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _tail_lines(
-    path: str, roots: tuple[str, ...], config: Config
-) -> Iterator[list[str]]:
-    try:
-        opened = open_file(path, roots)
-    except (RefusedFileError, FileNotFoundError):
-        return
-    encoding = str(config.get("encoding") or "utf-8")
-    data = _tail_bytes(opened)
-    if data:
-        array = split(data, encoding=encoding, max_bytes=_MAX_LINE).array
-        yield [line for line in array.to_pylist() if line][-SAMPLE_LINES:]
-
-
-def _tail_bytes(opened: OpenedFile) -> bytes:
-    """Return whole lines from the end; of a gzip'd file, from its beginning."""
-    with io.FileIO(opened.fd, closefd=True) as file:
-        if file.read(len(MAGIC)) == MAGIC:
-            file.seek(0)
-            return _plain(file.read(_SAMPLE_BYTES))
-        start = max(0, opened.size - _SAMPLE_BYTES)
-        file.seek(start)
-        data = file.read(_SAMPLE_BYTES)
-    return data.partition(b"\n")[2] if start else data
-
-
-def _plain(head: bytes) -> bytes:
-    """Return what a gzip'd file's first bytes hold; others as they are."""
-    if not head.startswith(MAGIC):
-        return head
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head, _SAMPLE_BYTES)
-    except zlib.error:
-        return b"\0"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import Error as DatabaseFailure
 
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
 from sources.models import SourceState
+from sources.services.configs import opened_config
+from sources.services.kinds import KINDS, with_defaults
 from sources.services.state import note_error
 
 logger = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ class Runner:
         self._is_woken = False
         try:
             if self._connector is None:
-                self._connector = self._kind(self.spec, self._wake)
+                self._connector = self._kind(_opened(self.spec), self._wake)
                 self._connector.open(now)
             harvest = self._connector.poll(now)
         except DatabaseFailure:
@@ -122,6 +125,15 @@ class Runner:
     def _wake(self) -> None:
         self._is_woken = True
         self._wake_collector()
+
+
+def _opened(spec: SourceSpec) -> SourceSpec:
+    """Return the spec with its secrets and with what its configuration leaves out.
+
+    Raises UnreadableSecretError.
+    """
+    config = opened_config(spec.kind, spec.config)
+    return replace(spec, config=with_defaults(KINDS[spec.kind], config))
 
 
 def _clear_error(source_id: int, message: str) -> None:

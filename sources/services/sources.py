@@ -20,7 +20,14 @@ from sources.services.access import (
     require_team_role,
 )
 from sources.services.bindings import API_SOURCE
-from sources.services.configs import BUILTIN, Errors, InvalidSourceError, clean_config
+from sources.services.configs import (
+    BUILTIN,
+    Errors,
+    InvalidSourceError,
+    checked_config,
+    shown_config,
+)
+from sources.services.kinds import KINDS
 from sources.services.probing import preview_source, test_source
 from sources.services.state import note_error
 
@@ -42,7 +49,7 @@ MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything about a source that people decide."""
+    """Everything about a source that people decide, as anyone may see it."""
 
     kind: str
     name: str
@@ -55,11 +62,13 @@ class Settings:
 
     @classmethod
     def of(cls, source: Source) -> Settings:
-        return cls(**{f.name: getattr(source, f.name) for f in fields(cls)})
+        plain = {f.name: getattr(source, f.name) for f in fields(cls)}
+        return cls(**{**plain, "config": shown_config(source.kind, source.config)})
 
     def shown(self) -> dict[str, Any]:
         """Return the settings for the audit log."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain["config"] = shown_config(self.kind, self.config)
         return {**plain, "team": self.team.slug if self.team else None}
 
 
@@ -87,12 +96,16 @@ def update_source(scope: Scope, source: Source, **changes: Any) -> Source:
     before = Settings.of(source)
     if changes.get("kind", before.kind) != before.kind:
         raise InvalidSourceError({"kind": ["The kind of a source never changes."]})
-    wanted = _checked(scope, replace(before, **changes), before)
+    wanted = _checked(scope, replace(before, **changes), source)
     _require_maintainer(scope, wanted.team)
-    old, new = before.shown(), wanted.shown()
-    changed = [key for key in new if new[key] != old[key]]
+    changed = [
+        each.name
+        for each in fields(wanted)
+        if getattr(wanted, each.name) != getattr(source, each.name)
+    ]
     if changed:
         _apply(source, wanted)
+        old, new = before.shown(), wanted.shown()
         audit.record(
             scope,
             "source.update",
@@ -139,25 +152,28 @@ def _apply(source: Source, wanted: Settings) -> None:
 # --- Checks ----------------------------------------------------------------------------
 
 
-def _checked(
-    scope: Scope, wanted: Settings, before: Settings | None = None
-) -> Settings:
+def _checked(scope: Scope, wanted: Settings, source: Source | None = None) -> Settings:
     """Return the settings as they are stored. Raises InvalidSourceError."""
     wanted = replace(wanted, name=wanted.name.strip())
     errors: Errors = {}
-    if wanted.kind not in Source.Kind.values:
-        kinds = ", ".join(Source.Kind.values)
+    if wanted.kind not in KINDS:
+        kinds = ", ".join(KINDS)
         raise InvalidSourceError({"kind": [f"This must be one of {kinds}."]})
     for key, problem in _problems(scope, wanted):
         errors.setdefault(key, []).append(problem)
     try:
-        builtin = _may_be_builtin(scope, wanted, before)
-        clean_config(wanted.kind, wanted.config, may_be_builtin=builtin)
+        config = checked_config(
+            wanted.kind,
+            wanted.config,
+            stored=source.config if source else None,
+            may_be_builtin=_may_be_builtin(scope, wanted, source),
+        )
     except InvalidSourceError as error:
         errors.update(error.fields)
     if errors:
         raise InvalidSourceError(errors)
-    return replace(wanted, labels={k: v for k, v in wanted.labels.items() if v})
+    labels = {k: v for k, v in wanted.labels.items() if v}
+    return replace(wanted, labels=labels, config=config)
 
 
 def _problems(scope: Scope, wanted: Settings) -> list[tuple[str, str]]:
@@ -191,13 +207,11 @@ def _name_problems(name: str) -> list[str]:
     return []
 
 
-def _may_be_builtin(scope: Scope, wanted: Settings, before: Settings | None) -> bool:
+def _may_be_builtin(scope: Scope, wanted: Settings, source: Source | None) -> bool:
     """The platform's own logs lie outside the roots: its marker cannot be made up."""
     if scope.actor.kind == ActorKind.SYSTEM:
         return True
-    kept = before is not None and before.config.get(BUILTIN)
-    return bool(kept) and (
-        wanted.config.get(BUILTIN) == kept
-        and wanted.config.get("paths")
-        == (before.config.get("paths") if before else None)
+    kept = source.config if source else {}
+    return bool(kept.get(BUILTIN)) and all(
+        wanted.config.get(key) == kept.get(key) for key in (BUILTIN, "paths")
     )

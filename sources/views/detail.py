@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import ScopedRequest, scoped_page
 from accounts.models import AuditEntry
 from accounts.scope import Scope
+from accounts.services.secrets import UnreadableSecretError
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services.charts import Chart, ChartSeries
 from monitoring.services.logs import LogQuery, LogRecord, read_logs
@@ -51,7 +52,10 @@ def source_test(request: ScopedRequest, pk: int) -> HttpResponse:
     source = find(request.scope, pk)
     if not may_change(request.scope, source):
         return _refused(request, source, "Only maintainers of its team may test it.")
-    probe = test_settings(source.kind, source.config)
+    try:
+        probe = test_settings(source)
+    except UnreadableSecretError as error:
+        return _page(request, source, {"ok": False, "text": str(error)})
     return _page(request, source, {"ok": probe.ok, "text": probe.text})
 
 
@@ -100,7 +104,7 @@ def _page(
 ) -> HttpResponse:
     now, scope = timezone.now(), request.scope
     (row,) = rows_of(scope, [source], now)
-    is_host = source.kind == Source.Kind.HOST
+    has_lines = row.kind.has_lines
     slug = scope.organization_slug
     logs = reverse("logs", args=[slug]) + "?" + urlencode({"source": source.name})
     context = {
@@ -109,9 +113,9 @@ def _page(
         "lead": row.where,
         "chart": _chart(source, row, now),
         "files": _files(source),
-        "lines": [] if is_host else _lines(scope, source, now),
-        "logs_url": "" if is_host else logs,
-        "samples": _samples(scope, source, now) if is_host else [],
+        "lines": _lines(scope, source, now) if has_lines else [],
+        "logs_url": logs if has_lines else "",
+        "samples": [] if has_lines else _samples(scope, source, now),
         "snippets": _snippets(source),
         "changes": _changes(scope, source),
         "test": test,
@@ -165,7 +169,9 @@ def _lines(scope: Scope, source: Source, now: datetime) -> list[LogRecord]:
 
 
 def _samples(scope: Scope, source: Source, now: datetime) -> list[dict[str, Any]]:
-    wanted = {"job": "host", **source.labels}.items()
+    is_host = source.kind == Source.Kind.HOST
+    own = {"job": "host", **source.labels} if is_host else {"source": source.name}
+    wanted = own.items()
     mine = [s for s in snapshot(scope, now=now) if wanted <= s.labels.items()]
     return [
         {

@@ -14,19 +14,28 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import ScopedRequest, scoped_page
+from accounts.services.secrets import UnreadableSecretError
 from sources.forms import SourceForm
 from sources.models import Source
-from sources.services.configs import InvalidSourceError
+from sources.services.configs import InvalidSourceError, shown_config
+from sources.services.kinds import KINDS
+from sources.services.kinds.base import Group
 from sources.services.sources import (
     PermissionRefusedError,
     create_source,
     may_change,
     preview_source,
+    test_source,
     update_source,
 )
 from sources.views.detail import find
 from sources.views.listing import can_edit
-from sources.views.previews import error_context, preview_context, push_snippets
+from sources.views.previews import (
+    error_context,
+    preview_context,
+    probe_context,
+    push_snippets,
+)
 
 STEP_NAMES = {
     "kind": "Kind",
@@ -34,26 +43,6 @@ STEP_NAMES = {
     "check": "Check",
     "save": "Name and save",
 }
-KINDS = (
-    {
-        "value": "file",
-        "title": "Files",
-        "help": "Follows log files through rotation, on the host of the collector.",
-        "icon": "file",
-    },
-    {
-        "value": "host",
-        "title": "Host metrics",
-        "help": "CPU, memory, disks and network of the host of the collector.",
-        "icon": "server",
-    },
-    {
-        "value": "push",
-        "title": "Push",
-        "help": "A name to send lines and metrics to, over HTTP.",
-        "icon": "send",
-    },
-)
 _CONCLUSIONS = {
     "kind": "What should be watched?",
     "where": "Where is it?",
@@ -61,7 +50,7 @@ _CONCLUSIONS = {
     "save": "What is it called?",
 }
 _LEADS = {
-    "kind": "Three kinds for now; each begins to bring data as soon as it is saved.",
+    "kind": "Each begins to bring data as soon as it is saved.",
     "where": "Nothing is stored until you save.",
     "check": "The newest lines, as the parser understands them. Nothing is stored yet.",
     "save": "The name becomes the label “source” of all its telemetry.",
@@ -111,6 +100,8 @@ def _posted(request: ScopedRequest, form: SourceForm) -> HttpResponse:
     place = steps.index(step)
     if not form.check(steps[: place + 1]):
         return _page(request, form, step, status=422)
+    if "try" in request.POST:
+        return _page(request, form, step, preview=_preview(form))
     if step != steps[-1]:
         return _page(request, form, steps[place + 1])
     return _save(request, form)
@@ -146,7 +137,12 @@ def _step_of_error(form: SourceForm) -> str:
 
 
 def _page(
-    request: ScopedRequest, form: SourceForm, step: str, *, status: int = 200
+    request: ScopedRequest,
+    form: SourceForm,
+    step: str,
+    *,
+    preview: dict[str, Any] | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     steps = form.steps
     place = steps.index(step)
@@ -154,12 +150,14 @@ def _page(
         "source": form.source,
         "step": step,
         "steps": _steps(steps, place),
-        "kinds": KINDS,
+        "groups": _groups() if step == "kind" else [],
         "form": form,
         "shown": form.shown(step),
+        **_fold(form, step),
+        "can_be_tried": step == "where" and form.chosen.can_be_tried,
         "conclusion": _CONCLUSIONS[step],
         "lead": _LEADS[step],
-        "preview": _preview(form) if step == "check" else _snippets(form, step),
+        "preview": preview or _beside(form, step),
         "blocked": _blocked(form),
         "next_word": "Save" if step == steps[-1] else "Next",
         "back": steps[place - 1] if place else "",
@@ -191,17 +189,48 @@ def _preview(form: SourceForm) -> dict[str, Any]:
         problems = [str(p) for told in form.errors.values() for p in told]
         return error_context(problems[0])
     try:
-        preview = preview_source(
-            form.config(),
-            format_name=form.cleaned_data.get("format", ""),
-            received_ns=int(timezone.now().timestamp()) * 10**9,
-        )
+        return _tried(form)
     except InvalidSourceError as error:
         return error_context(next(iter(error.fields.values()))[0])
+    except UnreadableSecretError as error:
+        return error_context(str(error))
+
+
+def _tried(form: SourceForm) -> dict[str, Any]:
+    stored = form.source.config if form.source else None
+    if form.chosen.newest_lines is None:
+        return probe_context(
+            test_source(form.chosen_kind, form.config(), stored=stored)
+        )
+    preview = preview_source(
+        form.config(),
+        kind=form.chosen_kind,
+        stored=stored,
+        format_name=form.cleaned_data.get("format", ""),
+        received_ns=int(timezone.now().timestamp()) * 10**9,
+    )
     return preview_context(preview)
 
 
-def _snippets(form: SourceForm, step: str) -> dict[str, Any] | None:
+def _fold(form: SourceForm, step: str) -> dict[str, bool]:
+    """Return whether some settings are behind a fold, and whether that is open."""
+    shown = form.shown(step)
+    folded = [f for f in shown if getattr(f.field, "advanced", False)]
+    return {"folded": bool(folded), "fold_open": any(f.errors for f in folded)}
+
+
+def _groups() -> list[dict[str, Any]]:
+    groups = [
+        {"title": group.value, "kinds": [k for k in KINDS.values() if k.group is group]}
+        for group in Group
+    ]
+    return [group for group in groups if group["kinds"]]
+
+
+def _beside(form: SourceForm, step: str) -> dict[str, Any] | None:
+    """Return what stands beside the fields of a step."""
+    if step == "check":
+        return _preview(form)
     if step != "save" or form.chosen_kind != Source.Kind.PUSH:
         return None
     name = form["name"].value() or "NAME"
@@ -214,7 +243,7 @@ def _api_snippet(form: SourceForm) -> str:
     body = {
         "kind": form.chosen_kind,
         "name": form["name"].value() or "NAME",
-        "config": form.config(),
+        "config": shown_config(form.chosen_kind, form.config()),
     }
     return (
         f"curl {settings.SITE_ROOT}/api/v1/sources \\\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sources.formats import FORMATS, ParsedLine
+from sources.services.kinds.base import Probe
 from sources.services.probing import Preview
 
 # Colours that mark parts of the line; fields behind them stand below it unmarked.
@@ -44,6 +45,21 @@ def preview_context(preview: Preview) -> dict[str, Any]:
 def error_context(text: str) -> dict[str, Any]:
     """Return the template's `preview` for settings that cannot be tried."""
     return {"error": text, "notes": [], "samples": [], "snippets": [], "rows": []}
+
+
+def probe_context(probe: Probe) -> dict[str, Any]:
+    """Return the template's `preview` of what was read just now."""
+    samples = [
+        {"name": sample.series, "value": sample.value, "unit": sample.unit}
+        for sample in probe.samples
+    ]
+    notes = [problem for problem in probe.problems if problem != probe.text]
+    return {
+        **error_context("" if probe.ok else probe.text),
+        "notes": [probe.text, *notes] if probe.ok else notes,
+        "samples": samples,
+        "total": probe.total,
+    }
 
 
 def push_snippets(source_name: str, root: str) -> list[dict[str, str]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from accounts.scope import Scope
 from sources.models import Source
+from sources.services.kinds import KINDS
+from sources.services.kinds.base import Kind
 from sources.services.pipeline_state import source_rates, source_sparks
 
 WORDS = {
@@ -25,6 +27,7 @@ class Row:
     """`delay` is seconds from arrival to storage; `spark` the last hour's rates."""
 
     source: Source
+    kind: Kind
     status: str
     word: str
     where: str
@@ -48,26 +51,19 @@ def rows_of(scope: Scope, sources: Iterable[Any], now: datetime) -> list[Row]:
 
 
 def _row(source: Any, rates: dict[str, Any], spark: list[float] | None) -> Row:
-    unit = "samples" if source.kind == Source.Kind.HOST else "lines"
+    kind = KINDS[source.kind]
     state = getattr(source, "state", None)
     delay = rates.get("latency_ms")
     return Row(
         source=source,
         status=source.status,
         word=WORDS[source.status],
-        where=where(source),
+        where=kind.where(source.name, source.config),
+        kind=kind,
         spark=spark,
-        rate=rates.get(f"{unit}_per_second", 0.0),
-        rate_unit=unit,
+        rate=rates.get(f"{kind.unit}_per_second", 0.0),
+        rate_unit=kind.unit,
         rejected=state.rejected_total if state else 0,
         delay=None if delay is None else delay / 1000,
         last_seen=state.last_seen if state else None,
     )
-
-
-def where(source: Source) -> str:
-    if source.kind == Source.Kind.FILE:
-        return ", ".join(source.config.get("paths", []))
-    if source.kind == Source.Kind.HOST:
-        return f"every {source.config.get('interval_seconds', 5)} s"
-    return f"POST /api/v1/logs?source={source.name}"

@@ -5,55 +5,35 @@ from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.http import QueryDict
 
 from accounts.models import Team
 from accounts.scope import Scope, TeamRole
-from sources.connectors.file_tail.roots import allowed_roots
 from sources.formats import FORMATS
+from sources.forms.fields import field_of, text_of
 from sources.models import Source
-from sources.services.configs import InvalidSourceError, clean_config
+from sources.services.configs import (
+    InvalidSourceError,
+    checked_config,
+    shown_config,
+)
+from sources.services.kinds import CHOICES, KINDS
+from sources.services.kinds.base import Kind
 
-# What each step of the wizard asks, and which steps a kind has.
+# What each step of the wizard asks beside the settings of the kind.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "kind": ("kind",),
-    "where": ("paths", "recursive", "read_from", "interval_seconds"),
+    "where": (),
     "check": ("format",),
     "save": ("name", "labels", "team", "priority", "enabled"),
 }
-STEPS: Mapping[str, tuple[str, ...]] = {
-    Source.Kind.FILE: ("kind", "where", "check", "save"),
-    Source.Kind.HOST: ("kind", "where", "save"),
-    Source.Kind.PUSH: ("kind", "save"),
-}
-_OF_KIND = {
-    Source.Kind.FILE: {"paths", "recursive", "read_from", "format"},
-    Source.Kind.HOST: {"interval_seconds"},
-    Source.Kind.PUSH: {"format"},
-}
 _NORMAL = Source.Priority.NORMAL.value
-_OF_ANY = {"kind", "name", "labels", "team", "priority", "enabled"}
-# What services call a setting, and which field of the form that is.
-_FIELD_OF = {"config.from": "read_from", "config": "paths"}
 
 
 class SourceForm(forms.Form):
     """All settings of a source; the wizard shows them step by step."""
 
-    kind = forms.ChoiceField(choices=Source.Kind.choices)
-    paths = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 4}), label="Paths", required=False
-    )
-    recursive = forms.BooleanField(
-        label="Directories within directories, too", required=False
-    )
-    read_from = forms.ChoiceField(
-        choices=[("start", "Read what is there already"), ("end", "Only what comes")],
-        label="Files that exist already",
-        required=False,
-    )
-    interval_seconds = forms.IntegerField(
-        label="Seconds between two looks", required=False, initial=5
-    )
+    kind = forms.ChoiceField(choices=CHOICES)
     format = forms.ChoiceField(label="Format", required=False)
     name = forms.CharField(label="Name", required=False, max_length=100)
     labels = forms.CharField(
@@ -79,34 +59,66 @@ class SourceForm(forms.Form):
     enabled = forms.BooleanField(label="Collect from it", required=False, initial=True)
 
     def __init__(
-        self, scope: Scope, *args: Any, source: Source | None = None, **kwargs: Any
+        self,
+        scope: Scope,
+        data: Mapping[str, Any] | None = None,
+        *,
+        source: Source | None = None,
+        initial: Mapping[str, Any] | None = None,
     ) -> None:
-        if source is not None:
-            kwargs["initial"] = initial_of(source) | kwargs.get("initial", {})
-        super().__init__(*args, **kwargs)
         self.scope, self.source = scope, source
+        known = initial_of(source) if source else {}
+        super().__init__(data, initial={**known, **(initial or {})})
+        for setting in self.chosen.asked:
+            self.fields[setting.key] = field_of(setting)
+        self._set_choices(scope)
+        if isinstance(data, QueryDict) and data.get("step") == "kind":
+            self.data = self._with_initial(data)
+
+    @property
+    def chosen_kind(self) -> str:
+        """The kind of a source that exists never changes."""
+        if self.source is not None:
+            return self.source.kind
+        kind = self["kind"].value()
+        return kind if kind in KINDS else next(iter(KINDS))
+
+    @property
+    def chosen(self) -> Kind:
+        return KINDS[self.chosen_kind]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The kind of a source that exists is not asked for."""
+        steps = self.chosen.steps
+        return steps if self.source is None else steps[1:]
+
+    def names(self, step: str) -> list[str]:
+        """Return the names of the fields that a step asks."""
+        if step == "where":
+            return [setting.key for setting in self.chosen.asked]
+        no_step = self.chosen.has_lines and "check" not in self.chosen.steps
+        asks_format = ("format",) if step == "save" and no_step else ()
+        return [*FIELDS[step], *asks_format]
+
+    def shown(self, step: str) -> list[BoundField]:
+        return [self[name] for name in self.names(step)]
+
+    def _set_choices(self, scope: Scope) -> None:
         self.fields["team"].queryset = _own_teams(scope)  # type: ignore[attr-defined]  # a model choice
         self.fields["format"].choices = [  # type: ignore[attr-defined]  # a choice
             ("", "Recognise it"),
             *((name, known.title) for name, known in FORMATS.items()),
         ]
-        roots = ", ".join(allowed_roots(source.config if source else {}))
-        self.fields["paths"].help_text = f"One a line, with * and **; below {roots}."
 
-    @property
-    def chosen_kind(self) -> str:
-        kind = self["kind"].value()
-        return kind if kind in Source.Kind.values else Source.Kind.FILE
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The kind of a source that exists is not asked for."""
-        steps = STEPS[self.chosen_kind]
-        return steps if self.source is None else steps[1:]
-
-    def shown(self, step: str) -> list[BoundField]:
-        wanted = _OF_KIND[Source.Kind(self.chosen_kind)] | _OF_ANY
-        return [self[name] for name in FIELDS[step] if name in wanted]
+    def _with_initial(self, data: QueryDict) -> QueryDict:
+        """Return the data with the defaults of what was not asked yet."""
+        filled = data.copy()
+        for setting in self.chosen.asked:
+            initial = self.fields[setting.key].initial
+            if setting.key not in data and initial is not None:
+                filled[setting.key] = str(initial)
+        return filled
 
     def clean_labels(self) -> dict[str, str]:
         pairs = [line.split("=", 1) for line in self.cleaned_data["labels"].split("\n")]
@@ -117,20 +129,18 @@ class SourceForm(forms.Form):
         return dict(pairs)
 
     def config(self) -> dict[str, Any]:
-        """Return the settings of the kind, as the services take them."""
-        data = self.cleaned_data
-        if self.chosen_kind == Source.Kind.PUSH:
-            return {}
-        if self.chosen_kind == Source.Kind.HOST:
-            return {"interval_seconds": data.get("interval_seconds") or 5}
-        kept = dict(self.source.config) if self.source else {}
-        paths = [line.strip() for line in data.get("paths", "").splitlines()]
-        return {
-            **kept,
-            "paths": [path for path in paths if path],
-            "recursive": data.get("recursive", False),
-            "from": data.get("read_from") or "start",
-        }
+        """Return the settings of the kind, as the services take them.
+
+        What no page asks stays as it is stored.
+        """
+        kept = shown_config(self.chosen_kind, self.source.config) if self.source else {}
+        for setting in self.chosen.asked:
+            value = self.cleaned_data.get(setting.key)
+            if value in (None, "", setting.default):
+                kept.pop(setting.key, None)
+            else:
+                kept[setting.key] = value
+        return kept
 
     def settings(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -144,7 +154,7 @@ class SourceForm(forms.Form):
         self.full_clean()
         if "where" in steps:
             self._check_config()
-        asked = {name for step in steps for name in FIELDS[step]}
+        asked = {name for step in steps for name in self.names(step)}
         for name in [name for name in self.errors if name not in asked]:
             del self.errors[name]
         return not self.errors
@@ -152,25 +162,34 @@ class SourceForm(forms.Form):
     def show(self, error: InvalidSourceError) -> None:
         """Put what a service refused beside the fields."""
         for setting, problems in error.fields.items():
-            name = _FIELD_OF.get(setting, setting.removeprefix("config."))
-            self.add_error(name if name in self.fields else None, problems)
+            name = setting.removeprefix("config.")
+            if name in self.fields:
+                self.add_error(name, problems)
+            else:
+                self.add_error(None, [f"{name}: {problem}" for problem in problems])
 
     def _check_config(self) -> None:
-        may_be_builtin = self.source is not None
+        """What a field could not read is told by the field already."""
+        stored = self.source.config if self.source else None
         try:
-            clean_config(self.chosen_kind, self.config(), may_be_builtin=may_be_builtin)
+            checked_config(
+                self.chosen_kind,
+                self.config(),
+                stored=stored,
+                may_be_builtin=stored is not None,
+            )
         except InvalidSourceError as error:
-            self.show(error)
+            told = {f"config.{name}" for name in self.errors}
+            fields = {k: v for k, v in error.fields.items() if k not in told}
+            self.show(InvalidSourceError(fields))
 
 
 def initial_of(source: Source) -> dict[str, Any]:
-    config = source.config
+    shown = shown_config(source.kind, source.config)
+    asked = KINDS[source.kind].asked
     return {
+        **{s.key: text_of(s, shown.get(s.key, s.default)) for s in asked},
         "kind": source.kind,
-        "paths": "\n".join(config.get("paths", [])),
-        "recursive": config.get("recursive", False),
-        "read_from": config.get("from", "start"),
-        "interval_seconds": config.get("interval_seconds", 5),
         "format": source.format,
         "name": source.name,
         "labels": "\n".join(f"{k}={v}" for k, v in sorted(source.labels.items())),

@@ -1,0 +1,20 @@
+"""The kinds of sources there are, each declared once in a module of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sources.services.kinds import file, host, push
+from sources.services.kinds.base import Config, Kind
+
+KINDS: Mapping[str, Kind] = {
+    module.KIND.name: module.KIND for module in (file, host, push)
+}
+CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
+
+
+def with_defaults(kind: Kind, config: Config) -> dict[str, Any]:
+    """Return the configuration with what it leaves out."""
+    defaults = {s.key: s.default for s in kind.settings if s.default is not None}
+    return {**defaults, **config}
