@@ -93,6 +93,8 @@ class LogsAPI(ScopedAPI):
             page = logs.read_logs(self.scope, query)
         except logs.InvalidCursorError as error:
             raise ValidationError({"cursor": [str(error)]}) from None
+        except TooMuchDataError as error:
+            raise ValidationError(str(error)) from None
         results = [line_json(record) for record in page.records]
         return Response({"results": results, "next": next_page(request, page.next)})
 
@@ -110,7 +112,11 @@ class LogCountAPI(ScopedAPI):
     def get(self, request: Request) -> Response:
         refuse_unknown(request.query_params, _LOG_PARAMETERS)
         query = log_query(request.query_params, now=timezone.now(), default=ALL_KEPT)
-        return Response({"count": logs.count_logs(self.scope, query)})
+        try:
+            count = logs.count_logs(self.scope, query)
+        except TooMuchDataError as error:
+            raise ValidationError(str(error)) from None
+        return Response({"count": count})
 
 
 class LogVolumeAPI(ScopedAPI):
@@ -127,7 +133,10 @@ class LogVolumeAPI(ScopedAPI):
         refuse_unknown(request.query_params, _LOG_PARAMETERS | {"step"})
         query = log_query(request.query_params, now=timezone.now())
         step_ns = _step_ns(request.query_params.get("step", ""), query)
-        buckets = logs.log_volume(self.scope, query, step_ns)
+        try:
+            buckets = logs.log_volume(self.scope, query, step_ns)
+        except TooMuchDataError as error:
+            raise ValidationError(str(error)) from None
         return Response(
             {
                 "step": step_ns / 1e9,

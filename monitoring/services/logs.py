@@ -11,9 +11,23 @@ from typing import Literal
 from accounts.scope import Scope
 from monitoring.labels import Matcher
 from monitoring.services import selection
+from monitoring.services.log_queries import LogTimeoutError, deadline_in
 from monitoring.store import engine
 from monitoring.store.interface import ALL_LEVELS, FoundLine, LogScan, Position
-from monitoring.telemetry import Level, TooMuchDataError
+from monitoring.telemetry import Level, LineFilter, LineOp, TooMuchDataError
+
+__all__ = [
+    "InvalidCursorError",
+    "LogPage",
+    "LogQuery",
+    "LogRecord",
+    "LogTimeoutError",
+    "VolumeBucket",
+    "count_logs",
+    "log_labels",
+    "log_volume",
+    "read_logs",
+]
 
 MAX_LIMIT = 10_000
 MAX_BUCKETS = 11_000
@@ -72,7 +86,7 @@ class VolumeBucket:
 
 
 def read_logs(scope: Scope, query: LogQuery) -> LogPage:
-    """Return a page of lines. Raises InvalidCursorError."""
+    """Return a page of lines. Raises InvalidCursorError, LogTimeoutError."""
     after = None if query.after is None else _decode_cursor(query.after)
     limit = max(1, min(query.limit, MAX_LIMIT))
     scan = _scan(scope, query)
@@ -92,7 +106,10 @@ def read_logs(scope: Scope, query: LogQuery) -> LogPage:
 
 
 def count_logs(scope: Scope, query: LogQuery) -> int:
-    """Return the exact number of lines, whatever the query's limit."""
+    """Return the exact number of lines, whatever the query's limit.
+
+    Raises LogTimeoutError.
+    """
     scan = _scan(scope, query)
     return 0 if scan is None else engine.count_logs(scan)
 
@@ -100,7 +117,7 @@ def count_logs(scope: Scope, query: LogQuery) -> int:
 def log_volume(scope: Scope, query: LogQuery, step_ns: int) -> list[VolumeBucket]:
     """Return the lines per step and level; buckets begin at the query's start.
 
-    Raises TooMuchDataError for more than 11,000 buckets.
+    Raises TooMuchDataError for more than 11,000 buckets, and LogTimeoutError.
     """
     span = query.end_ns - query.start_ns
     if step_ns <= 0 or span // step_ns >= MAX_BUCKETS:
@@ -131,25 +148,16 @@ def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
     streams = selection.matching_streams(scope, query.matchers)
     if (streams is not None and not streams) or query.end_ns <= query.start_ns:
         return None
-    if not _is_text(query.contains):
-        return None
+    contains = (LineFilter(LineOp.CONTAINS, (query.contains,)),)
     return LogScan(
         organization_id=scope.organization_id,
         start_ns=query.start_ns,
         end_ns=query.end_ns,
         streams=streams,
-        contains=query.contains,
+        filters=contains if query.contains else (),
         levels=query.levels,
+        deadline=deadline_in(),
     )
-
-
-def _is_text(needle: str) -> bool:
-    """Whether a stored line can have it: half of a surrogate pair is in none."""
-    try:
-        needle.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _records(scope: Scope, found: Sequence[FoundLine]) -> list[LogRecord]:

@@ -6,7 +6,7 @@ store is. Who may see what has been decided before: a store knows no scope.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.store.blocks import Int64s, Samples
-from monitoring.telemetry import Level
+from monitoring.telemetry import Level, LineFilter
 
 ALL_LEVELS = frozenset(Level)
 
@@ -24,19 +24,26 @@ ALL_LEVELS = frozenset(Level)
 MAX_SAMPLES = 50_000_000
 
 
+def never() -> None:
+    """The deadline of a reading that may take as long as it takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogScan:
     """Which lines are wanted: start <= ts < end, in nanoseconds since the epoch.
 
-    `streams` holds ids; None stands for all of the organization.
+    `streams` holds ids; None stands for all of the organization. Expressions of
+    `filters` have been checked. `deadline` is called between blocks and ends the
+    reading by raising.
     """
 
     organization_id: int
     start_ns: int
     end_ns: int
     streams: Sequence[int] | None = None
-    contains: str = ""
+    filters: tuple[LineFilter, ...] = ()
     levels: frozenset[Level] = ALL_LEVELS
+    deadline: Callable[[], None] = never
 
     @property
     def any_level(self) -> bool:
@@ -61,6 +68,17 @@ class FoundLine:
     level: int
     line: str
     fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRun:
+    """Lines of one stream, sorted by time; `fields` are named without their prefix."""
+
+    stream_id: int
+    ts_ns: Int64s
+    levels: npt.NDArray[np.int8]
+    lines: pa.LargeStringArray
+    fields: Mapping[str, pa.LargeStringArray]
 
 
 class SourcesGoneError(Exception):
@@ -109,6 +127,25 @@ class Store(Protocol):
         self, scan: LogScan, *, newest_first: bool, after: Position | None, limit: int
     ) -> list[FoundLine]:
         """Return the first `limit` wanted lines behind `after`, in the asked order."""
+        ...
+
+    def scan_logs(
+        self, scan: LogScan, *, newest_first: bool, fields: Sequence[str] | None
+    ) -> Generator[LogRun, None, None]:
+        """Yield all wanted lines, run by run, by the first (or last) line of each.
+
+        `fields` names those that are read; None stands for all.
+        """
+        ...
+
+    def count_windows(
+        self, scan: LogScan, starts_ns: Int64s, ends_ns: Int64s, *, of_bytes: bool
+    ) -> dict[int, Int64s]:
+        """Return the lines, or their bytes, of each stream in each of the windows.
+
+        Window j is starts[j] <= ts < ends[j]; both ascend. The scan's own range must
+        hold all windows. Streams without lines in them may be left out.
+        """
         ...
 
     def count_logs(self, scan: LogScan) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -16,9 +15,11 @@ from monitoring.store.logs import (
     StoredBlock,
     blocks_in_order,
     blocks_to_count,
+    checked,
     text_to_decide,
     wanted_rows,
 )
+from monitoring.store.parallel import in_parallel
 from monitoring.telemetry import LEVEL_WORDS
 
 
@@ -36,6 +37,7 @@ def read_logs(
     best: list[_Hit] = []
     with closing(blocks_in_order(scan, newest_first=newest_first)) as found:
         for fetched in found:
+            scan.deadline()
             for block in fetched:
                 best += _hits(
                     block, scan, newest_first=newest_first, after=after, limit=limit
@@ -130,21 +132,20 @@ def _found_line(
 
 
 def _decode(block: StoredBlock, text: list[str] | None) -> LogLines:
-    if block.payload is None:
-        raise ValueError(f"log block {block.id} was read without its payload")
-    return decode_logs(block.payload, block.id, text=text)
+    return decode_logs(block.bytes, block.id, text=text)
 
 
 def count_logs(scan: LogScan) -> int:
     """Return the exact number of wanted lines."""
-    total = 0
-    with closing(blocks_to_count(scan)) as found:
-        for block in found:
-            if block.payload is None:
-                total += sum(block.level_counts[level] for level in scan.levels)
-            else:
-                total += len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
-    return total
+    borders = np.array([scan.start_ns, scan.end_ns], np.int64)
+
+    def count(block: StoredBlock) -> int:
+        if block.payload is None:
+            return sum(block.level_counts[level] for level in scan.levels)
+        return len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
+
+    with closing(blocks_to_count(scan, borders)) as found:
+        return sum(in_parallel(count, checked(found, scan)))
 
 
 def log_volume(scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
@@ -152,27 +153,29 @@ def log_volume(scan: LogScan, step_ns: int) -> npt.NDArray[np.int64]:
 
     Buckets of `step_ns` begin at `scan.start_ns`; the last may be cut off.
     """
-    buckets = max(-(-(scan.end_ns - scan.start_ns) // step_ns), 0)
-    volume = np.zeros((buckets, len(LEVEL_WORDS)), np.int64)
-    wanted = np.array([level in scan.levels for level in range(len(LEVEL_WORDS))])
-    with closing(blocks_to_count(scan, step_ns)) as found:
-        for block in found:
-            if block.payload is None:
-                bucket = (block.min_ts - scan.start_ns) // step_ns
-                volume[bucket] += np.where(wanted, block.level_counts, 0)
-            else:
-                for bucket, level, count in _tally(block, scan, step_ns):
-                    volume[bucket, level] += count
+    starts = np.arange(scan.start_ns, scan.end_ns, step_ns, dtype=np.int64)
+    volume = np.zeros((len(starts), len(LEVEL_WORDS)), np.int64)
+    with closing(blocks_to_count(scan, np.append(starts, scan.end_ns))) as found:
+        for tally in in_parallel(
+            lambda block: _tally(block, scan, step_ns), checked(found, scan)
+        ):
+            np.add.at(volume, tally[:2], tally[2])
     return volume
 
 
-def _tally(
-    block: StoredBlock, scan: LogScan, step_ns: int
-) -> Iterator[tuple[int, int, int]]:
+_Tally = tuple[Int64s, Int64s, Int64s]
+
+
+def _tally(block: StoredBlock, scan: LogScan, step_ns: int) -> _Tally:
+    """Return buckets, levels and the number of lines for each such pair."""
+    if block.payload is None:
+        levels = np.array(sorted(scan.levels), np.int64)
+        counts = np.array(block.level_counts, np.int64)[levels]
+        only = (block.min_ts - scan.start_ns) // step_ns
+        return np.full(len(levels), only), levels, counts
     lines = _decode(block, text_to_decide(scan))
     chosen = wanted_rows(lines, scan)
     bucket = (lines.ts_ns[chosen] - scan.start_ns) // step_ns
-    key = bucket * len(LEVEL_WORDS) + lines.levels[chosen]
+    key: Int64s = bucket * len(LEVEL_WORDS) + lines.levels[chosen]
     keys, counts = np.unique(key, return_counts=True)
-    for one, count in zip(keys.tolist(), counts.tolist(), strict=True):
-        yield one // len(LEVEL_WORDS), one % len(LEVEL_WORDS), count
+    return keys // len(LEVEL_WORDS), keys % len(LEVEL_WORDS), counts

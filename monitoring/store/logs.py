@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from monitoring.store import blocks, partitions, tokens
+from monitoring.store import blocks, log_search, partitions, tokens
 from monitoring.store.blocks import (
     MAX_BYTES,
     MAX_LINES,
@@ -62,7 +62,15 @@ class StoredBlock:
     min_ts: int
     max_ts: int
     level_counts: Sequence[int]
+    size: int
     payload: bytes | None
+
+    @property
+    def bytes(self) -> bytes:
+        """Raises ValueError where the block was read without its payload."""
+        if self.payload is None:
+            raise ValueError(f"log block {self.id} was read without its payload")
+        return self.payload
 
 
 def append_logs(
@@ -128,7 +136,7 @@ def blocks_in_order(
     order = "max_ts DESC" if newest_first else "min_ts"
     where, parameters = _conditions(scan)
     query = (
-        "SELECT id, stream_id, min_ts, max_ts, level_counts, payload"  # noqa: S608 - constants
+        "SELECT id, stream_id, min_ts, max_ts, level_counts, size, payload"  # noqa: S608 - constants
         f" FROM monitoring_logblock WHERE {where} ORDER BY {order}"
     )
     with stream(query, parameters) as cursor:
@@ -139,29 +147,37 @@ def blocks_in_order(
 
 
 def blocks_to_count(
-    scan: LogScan, step_ns: int | None = None
-) -> Generator[StoredBlock, None, None]:
+    scan: LogScan, borders_ns: Int64s
+) -> Generator[list[StoredBlock], None, None]:
     """Yield all blocks in question, with a payload only where it must be looked into.
 
-    That is where the search is for text, where a block crosses a border of the range,
-    or, with a step, one of the buckets that begin at `scan.start_ns`.
+    That is where lines are chosen by their text, and where a block lies on both sides
+    of a border; the borders are sorted.
     """
-    whole, more = "min_ts >= %s AND max_ts < %s", [scan.start_ns, scan.end_ns]
-    if step_ns is not None:
-        whole += " AND (min_ts - %s) / %s = (max_ts - %s) / %s"
-        more += [scan.start_ns, step_ns, scan.start_ns, step_ns]
-    if scan.contains:
-        whole, more = "false", []
+    undivided = (
+        "width_bucket(min_ts, %s::bigint[]) = width_bucket(max_ts, %s::bigint[])"
+    )
+    borders = borders_ns.tolist()
+    whole, more = (undivided, [borders] * 2) if not scan.filters else ("false", [])
     where, parameters = _conditions(scan)
     query = (
-        "SELECT id, stream_id, min_ts, max_ts, level_counts,"  # noqa: S608 - constants
+        "SELECT id, stream_id, min_ts, max_ts, level_counts, size,"  # noqa: S608 - constants
         f" CASE WHEN {whole} THEN NULL ELSE payload END"
         f" FROM monitoring_logblock WHERE {where}"
     )
     with stream(query, [*more, *parameters]) as cursor:
         while rows := cursor.fetchmany(LARGEST_FETCH):
-            for row in rows:
-                yield StoredBlock(*row)
+            yield [StoredBlock(*row) for row in rows]
+
+
+def checked(
+    fetched: Iterable[Sequence[StoredBlock]], scan: LogScan
+) -> Iterator[StoredBlock]:
+    """Yield the blocks one by one, as long as the deadline allows."""
+    for few in fetched:
+        for block in few:
+            scan.deadline()
+            yield block
 
 
 def streams_with_lines(organization_id: int, start_ns: int, end_ns: int) -> list[int]:
@@ -192,23 +208,34 @@ def _conditions(scan: LogScan) -> tuple[str, list[Any]]:
         # PostgreSQL counts array elements from 1.
         counts = [f"level_counts[{level + 1}]" for level in sorted(scan.levels)]
         parts.append(f"{' + '.join(counts) or 0} > 0")
-    if scan.contains and (hashes := tokens.probes(scan.contains)):
-        # `substring` of an uncompressed column reads one page, not the whole filter.
-        bits = "(octet_length(token_filter) * 8 - 1)"
-        probe = (
-            f"get_bit(substring(token_filter FROM ((%s & {bits}) >> 3) + 1 FOR 1),"
-            " %s) = 1"
-        )
-        tests = " AND ".join([probe] * len(hashes))
-        parts.append(f"(octet_length(token_filter) = 0 OR ({tests}))")
+    for clause in log_search.clauses(scan.filters):
+        test, hashes = _may_satisfy(clause)
+        parts.append(test)
+        parameters += hashes
+    return " AND ".join(parts), parameters
+
+
+def _may_satisfy(clause: log_search.Clause) -> tuple[str, list[int]]:
+    """Return the SQL test for blocks that may contain one of the clause's texts."""
+    # `substring` of an uncompressed column reads one page, not the whole filter.
+    bits = "(octet_length(token_filter) * 8 - 1)"
+    probe = (
+        f"get_bit(substring(token_filter FROM ((%s & {bits}) >> 3) + 1 FOR 1), %s) = 1"
+    )
+    choices, parameters = ["octet_length(token_filter) = 0"], []
+    for text in clause:
+        hashes = tokens.probes(text)
+        if not hashes:
+            return "true", []
+        choices.append(" AND ".join([probe] * len(hashes)))
         for hashed in hashes:
             parameters += [hashed, hashed & 7]
-    return " AND ".join(parts), parameters
+    return "(" + " OR ".join(f"({choice})" for choice in choices) + ")", parameters
 
 
 def text_to_decide(scan: LogScan) -> list[str]:
     """Return the text columns without which nothing can be said about a line."""
-    return ["line"] if scan.contains else []
+    return ["line"] if scan.filters else []
 
 
 def wanted_rows(lines: LogLines, scan: LogScan) -> npt.NDArray[np.intp]:
@@ -223,12 +250,7 @@ def wanted_rows(lines: LogLines, scan: LogScan) -> npt.NDArray[np.intp]:
         wanted = np.zeros(len(LEVEL_WORDS), np.bool_)
         wanted[[int(level) for level in scan.levels]] = True
         chosen &= wanted[lines.levels[start:end]]
-    if scan.contains:
-        chosen &= _containing(lines.text.slice(start, end - start), scan.contains)
+    if scan.filters:
+        text = lines.text.slice(start, end - start).column("line").combine_chunks()
+        chosen &= log_search.passing(text, scan.filters)
     return np.flatnonzero(chosen) + start
-
-
-def _containing(text: pa.Table, needle: str) -> npt.NDArray[np.bool_]:
-    found = pa.compute.match_substring(text.column("line"), needle)
-    mask: npt.NDArray[np.bool_] = found.to_numpy()
-    return mask

@@ -13,6 +13,7 @@ from monitoring.store import partitions
 from monitoring.store.compaction import organizations_to_compact
 from monitoring.store.log_compaction import compact_logs
 from monitoring.store.log_reads import count_logs, log_volume, read_logs
+from monitoring.store.log_scans import count_windows, scan_logs
 from monitoring.store.logs import append_logs, streams_with_lines
 from monitoring.store.partitions import delete_orphans
 from monitoring.store.partitions import ensure as prepare
@@ -24,6 +25,7 @@ __all__ = [
     "append_samples",
     "compact",
     "count_logs",
+    "count_windows",
     "delete_before",
     "delete_orphans",
     "log_volume",
@@ -31,6 +33,7 @@ __all__ = [
     "prepare",
     "read_logs",
     "read_samples",
+    "scan_logs",
     "streams_with_lines",
 ]
 

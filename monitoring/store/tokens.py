@@ -83,7 +83,7 @@ def probes(needle: str) -> list[int]:
 
     Reduce each modulo the filter's bits. Empty for a needle that is too short to tell.
     """
-    raw = needle.encode()
+    raw = needle.encode(errors="surrogatepass")
     hashes = sorted(set(_hashes(raw, LONG if len(raw) >= LONG else SHORT)))
     stride = -(-len(hashes) // MAX_PROBES) or 1
     return hashes[::stride]
