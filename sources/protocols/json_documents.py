@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from monitoring.telemetry import Level
 from sources.protocols import MalformedBodyError
+from sources.protocols.log_rows import level_or_none
 
 BOM = b"\xef\xbb\xbf"
 # Objects deeper than this stay JSON texts.
@@ -94,3 +96,46 @@ def _json(value: Any) -> str:
         return orjson.dumps(value).decode()
     except TypeError as error:
         raise TooDeepError(f"is nested too deeply: {error}") from None
+
+
+# Where senders keep the text of a line, the level of it and its time.
+MESSAGE_NAMES = ("message", "msg", "log", "line")
+LEVEL_NAMES = ("log.level", "level", "severity", "loglevel", "status")
+SERVICE_NAMES = ("service.name", "service")
+
+
+def take_first(flat: dict[str, Any], names: Sequence[str]) -> Any:
+    """Remove the first of these members that is there, and return its value."""
+    for name in names:
+        if name in flat:
+            return flat.pop(name)
+    return None
+
+
+def take_text(flat: dict[str, Any], names: Sequence[str]) -> str | None:
+    """Remove the first of these members that is a text, and return it."""
+    for name in names:
+        if type(flat.get(name)) is str:
+            text: str = flat.pop(name)
+            return text
+    return None
+
+
+def take_level(
+    flat: dict[str, Any], names: Sequence[str] = LEVEL_NAMES
+) -> Level | None:
+    """Remove the first of these members that names a level, and return that."""
+    for name in names:
+        level = level_or_none(flat.get(name))
+        if level is not None:
+            del flat[name]
+            return level
+    return None
+
+
+def take_labels(
+    flat: dict[str, Any], sought: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Remove the texts that become labels; `sought` has their members by label."""
+    found = {label: take_text(flat, names) for label, names in sought.items()}
+    return {label: text for label, text in found.items() if text}
