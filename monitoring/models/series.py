@@ -59,6 +59,12 @@ class Series(OrganizationModel):
 
     class Meta(OrganizationModel.Meta):
         verbose_name_plural = "series"
+        indexes = [
+            # New series are found by it.
+            models.Index(
+                fields=["organization", "id"], name="monitoring_series_in_order"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "fingerprint"],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
-from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, TextField
-from django.db.models import Value as SQLValue
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 
 from accounts.scope import Scope
 from monitoring.labels import METRIC_NAME, Labels, Matcher
@@ -31,14 +30,8 @@ def series_labels(
     Series that ended before `since`, to within seven hours, are left out.
     Raises TooMuchDataError.
     """
-    ended = _ended(scope, since)
-    found = {
-        labels
-        for matchers in selectors
-        for pk, _metric, labels in selection.matching_series(scope, matchers)
-        if pk not in ended
-    }
-    return sorted(found)
+    found = [_selected(scope, matchers, since) for matchers in selectors]
+    return sorted({labels for one in found for labels in one.labels()})
 
 
 def label_names(
@@ -48,15 +41,8 @@ def label_names(
 
     Raises TooMuchDataError.
     """
-    if selectors:
-        found = series_labels(scope, selectors, since=since)
-        return sorted({name for labels in found for name, _value in labels})
-    rows = _alive(scope, since)
-    keys = Func(F("labels"), function="jsonb_object_keys", output_field=TextField())
-    names = set(rows.annotate(key=keys).values_list("key", flat=True).distinct())
-    if names or rows.exists():
-        names.add(METRIC_NAME)
-    return sorted(names)
+    found = [_selected(scope, matchers, since) for matchers in selectors or [()]]
+    return sorted({name for one in found for name in one.index.names(one.rows)})
 
 
 def label_values(
@@ -70,21 +56,10 @@ def label_values(
 
     Raises TooMuchDataError.
     """
-    if selectors:
-        found = series_labels(scope, selectors, since=since)
-        return sorted({dict(labels)[name] for labels in found if name in dict(labels)})
-    if name == METRIC_NAME:
-        return sorted(_metrics(scope, since).values_list("name", flat=True))
-    if "\0" in name:
-        return []
-    value = Func(
-        F("labels"),
-        SQLValue(name),
-        function="jsonb_extract_path_text",
-        output_field=TextField(),
+    found = [_selected(scope, matchers, since) for matchers in selectors or [()]]
+    return sorted(
+        {value for one in found for value in one.index.values(name, one.rows)}
     )
-    rows = _alive(scope, since).filter(labels__has_key=name).annotate(value=value)
-    return sorted(rows.values_list("value", flat=True).distinct())
 
 
 def metric_metadata(scope: Scope, *, metric: str = "") -> dict[str, MetricMetadata]:
@@ -122,36 +97,44 @@ class Cardinality:
 
 
 def cardinality(scope: Scope, *, limit: int) -> Cardinality:
-    pairs: Counter[tuple[str, str]] = Counter()
-    count = 0
-    rows = Series.objects.visible_to(scope).order_by()
-    for metric, labels in rows.values_list("metric__name", "labels").iterator():
-        count += 1
-        pairs[METRIC_NAME, metric] += 1
-        pairs.update(labels.items())
+    found = selection.visible_series(scope)
+    values = {
+        name: found.index.values(name, found.rows)
+        for name in found.index.names(found.rows)
+    }
+    pairs = {f"{n}={v}": count for n, of in values.items() for v, count in of.items()}
     blocks = SampleBlock.objects.filter(organization_id=scope.organization_id)
     extent = blocks.aggregate(Count("id"), Min("min_ts"), Max("max_ts"))
-    by_metric = Counter({v: n for (name, v), n in pairs.items() if name == METRIC_NAME})
-    sizes: Counter[str] = Counter()
-    for name, value in pairs:
-        sizes[name] += len(value.encode())
     return Cardinality(
-        series=count,
+        series=len(found),
         label_pairs=len(pairs),
         chunks=extent["id__count"],
         min_ms=extent["min_ts__min"] or 0,
         max_ms=extent["max_ts__max"] or 0,
-        series_by_metric=_most(by_metric, limit),
-        values_by_label=_most(Counter(name for name, _value in pairs), limit),
-        bytes_by_label=_most(sizes, limit),
-        series_by_pair=_most(
-            Counter({f"{name}={value}": n for (name, value), n in pairs.items()}), limit
+        series_by_metric=_most(values.get(METRIC_NAME, {}), limit),
+        values_by_label=_most({name: len(of) for name, of in values.items()}, limit),
+        bytes_by_label=_most(
+            {name: sum(len(v.encode()) for v in of) for name, of in values.items()},
+            limit,
         ),
+        series_by_pair=_most(pairs, limit),
     )
 
 
-def _most(counts: Counter[str], limit: int) -> Counts:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+def _most(counts: Mapping[str, int], limit: int) -> Counts:
+    return nsmallest(limit, counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _selected(
+    scope: Scope, matchers: Sequence[Matcher], since: datetime | None
+) -> selection.Selected:
+    """Return what matches, without the series that ended before `since`."""
+    if matchers:
+        found = selection.matching_series(scope, matchers)
+    else:
+        found = selection.visible_series(scope)
+    ended = _ended(scope, since)
+    return found.without(ended) if ended else found
 
 
 def _alive(scope: Scope, since: datetime | None) -> SeriesQuerySet:

@@ -50,11 +50,10 @@ class _ScopedQuerier:
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> SeriesData:
         found = selection.matching_series(self.scope, matchers)
-        metrics = sorted({metric_id for _id, metric_id, _labels in found})
-        ids = np.array([pk for pk, _metric, _labels in found], np.int64)
+        metrics = found.metrics
         run = engine.read_samples(
             self.scope.organization_id,
-            ids,
+            found.ids,
             metrics if len(metrics) < MANY_METRICS else None,
             start_ms,
             end_ms,
@@ -62,9 +61,9 @@ class _ScopedQuerier:
         if len(run) == 0:
             return SeriesData.empty()
         starts = np.flatnonzero(np.diff(run.series, prepend=-1))
-        place = np.searchsorted(ids, run.series[starts])
+        place = np.searchsorted(found.ids, run.series[starts])
         return SeriesData(
-            labels=[found[index][2] for index in place],
+            labels=found.index.labels(found.rows[place]),
             offsets=np.append(starts, len(run)).astype(np.int64),
             ts_ms=run.ts_ms,
             values=run.values,
