@@ -6,6 +6,7 @@ the value, as container secrets are.
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 
 import django_stubs_ext
@@ -245,8 +246,12 @@ FILE_SOURCE_ROOTS = [
     ).split(":")
     if root
 ]
+SOURCE_ALLOWED_NETWORKS = [
+    ip_network(text) for text in env.list("SOURCE_ALLOWED_NETWORKS", default=[])
+]
 INGEST_MAX_BODY_BYTES = env.int("INGEST_MAX_BODY_BYTES", default=16 * 2**20)
 INGEST_MAX_LINE_BYTES = env.int("INGEST_MAX_LINE_BYTES", default=256 * 2**10)
+PING_BODY_LIMIT = env.int("PING_BODY_LIMIT", default=100_000)
 INGEST_BACKLOG_LIMIT = env.int("INGEST_BACKLOG_LIMIT", default=2_000_000)
 INGEST_MAX_ATTEMPTS = env.int("INGEST_MAX_ATTEMPTS", default=5)
 
