@@ -41,13 +41,14 @@ def last_end(body: bytes) -> int:
     return end
 
 
-def decode(body: bytes, terms: Terms) -> Decoded[LogBatch]:
-    """Entries before a fault are taken, the rest counts as one rejection.
+def decode(body: bytes, terms: Terms) -> tuple[Decoded[LogBatch], str]:
+    """Return the entries, and where they could not be read any further.
 
-    Raises MalformedBodyError when nothing is taken.
+    What comes behind a fault counts as one rejection. Raises MalformedBodyError when
+    nothing comes before it.
     """
     rows = LogRows(terms)
-    place = 0
+    place, fault = 0, ""
     # The last entry may lack its blank line.
     try:
         for entry, _ in _entries(body + _END):
@@ -59,8 +60,9 @@ def decode(body: bytes, terms: Terms) -> Decoded[LogBatch]:
             raise MalformedBodyError(
                 f"The body is no journal export: {error}"
             ) from None
+        fault = f"entry {place}: {error}"
         rows.reject(place, str(error))
-    return rows.decoded()
+    return rows.decoded(), fault
 
 
 def _entries(body: bytes) -> Iterator[tuple[Entry, int]]:

@@ -6,7 +6,7 @@ within the limits are taken and the others named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.labels import LABEL_NAME
-from monitoring.telemetry import LogBatch
+from monitoring.telemetry import FIELD_PREFIX, Level, LogBatch
 from sources.protocols import Decoded, MalformedBodyError, Rejection, Terms, shown
 from sources.protocols.json_documents import parsed
 from sources.protocols.label_sets import LabelSets
-from sources.protocols.log_rows import field_columns, size_of
+from sources.protocols.log_rows import field_columns, level_or_none, size_of
 from sources.protocols.loki_entries import Bools, Entries, Ints, read_push
 from sources.protocols.loki_labels import (
     LokiLabelsError,
@@ -34,6 +34,8 @@ _JSON = "loghttp.PushRequest.Streams: []loghttp.LogProtoStream: unmarshalerDecod
 _NOT_TEXT = "Value looks like string, but can't find closing '\"' symbol"
 _NOT_OBJECT = "Value looks like object, but can't find closing '}' symbol"
 _LAST_NS = 2**63 - 1
+# Labels and metadata that name a line's level, the least telling first.
+LEVEL_NAMES = ("lvl", "severity", "severity_text", "detected_level", "level")
 
 
 class NoStreamsError(ValueError):
@@ -195,7 +197,7 @@ def _decoded(
         "stream": pa.array(indexes[entries.streams].astype(np.int32)),
         "ts_ns": pa.array(entries.ts_ns),
         "line": entries.lines,
-        "level": pa.nulls(len(entries.ts_ns), pa.int8()),
+        "level": _levels(streams, entries),
         **entries.fields,
     }
     table = pa.table(columns)
@@ -203,6 +205,28 @@ def _decoded(
         table = table.filter(pa.array(keep)).combine_chunks()
     lines = table.column("line").combine_chunks()
     return Decoded(LogBatch(sets.sets, table), rejected, size_of(lines))
+
+
+def _levels(streams: Sequence[Stream], entries: Entries) -> pa.Array:
+    """Return the levels that labels or metadata name; null for what the line says."""
+    of_streams = pa.array(
+        [None if isinstance(s, LokiLabelsError) else _level(dict(s)) for s in streams],
+        pa.int8(),
+    )
+    levels = of_streams.take(pa.array(entries.streams))
+    for name in LEVEL_NAMES:
+        column = entries.fields.get(FIELD_PREFIX + name)
+        if column is not None:
+            words = column.dictionary_encode()
+            codes = [level_or_none(word) for word in words.dictionary.to_pylist()]
+            named = pa.array(codes, pa.int8()).take(words.indices)
+            levels = pc.coalesce(named, levels)
+    return levels
+
+
+def _level(labels: Mapping[str, str]) -> Level | None:
+    found = (level_or_none(labels.get(name)) for name in LEVEL_NAMES)
+    return next((level for level in found if level is not None), None)
 
 
 def _checked(

@@ -7,9 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sources.ingest.door import Door
-from sources.ingest.doors import own
+from sources.ingest.doors import (
+    datadog,
+    elastic,
+    gelf,
+    journald,
+    loki,
+    otlp_logs,
+    own,
+    splunk,
+)
 
-ALL: tuple[Door, ...] = (*own.DOORS,)
+ALL: tuple[Door, ...] = (
+    *own.DOORS,
+    *loki.DOORS,
+    *otlp_logs.DOORS,
+    *elastic.DOORS,
+    *splunk.DOORS,
+    *gelf.DOORS,
+    *journald.DOORS,
+    *datadog.DOORS,
+)
 
 # The parts of a path that make it a regular expression.
 _PATTERN = re.compile(r"[(\[?*+\\]")
