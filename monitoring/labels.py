@@ -17,6 +17,9 @@ import re2
 
 METRIC_NAME = "__name__"
 
+# Ends every name and value of a packed label set.
+_END = b"\xff"
+
 # A label set in its one canonical form: pairs sorted by name, no empty value.
 Labels = tuple[tuple[str, str], ...]
 
@@ -29,18 +32,33 @@ def make_labels(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     return tuple(sorted((name, value) for name, value in items if value != ""))
 
 
+def pack_labels(labels: Labels) -> bytes:
+    """Return a canonical label set as bytes: equal sets are equal bytes.
+
+    Names and values end in a byte that UTF-8 never has.
+    """
+    return b"".join(
+        text.encode("utf-8", "surrogatepass") + _END for pair in labels for text in pair
+    )
+
+
+def unpack_labels(packed: bytes) -> Labels:
+    texts = [text.decode("utf-8", "surrogatepass") for text in packed.split(_END)]
+    return tuple(zip(texts[:-1:2], texts[1::2], strict=True))
+
+
 def fingerprint(labels: Labels, *, salt: int = 0) -> int:
     """Return a stable 63-bit hash of a canonical label set.
 
     Positive, so that it fits PostgreSQL's bigint. `salt` keeps equal label
     sets of different owners apart.
     """
-    digest = hashlib.blake2b(digest_size=8, key=salt.to_bytes(8, "big"))
-    for name, value in labels:
-        digest.update(name.encode())
-        digest.update(b"\xff")
-        digest.update(value.encode("utf-8", "surrogatepass"))
-        digest.update(b"\xff")
+    return packed_fingerprint(pack_labels(labels), salt=salt)
+
+
+def packed_fingerprint(packed: bytes, *, salt: int = 0) -> int:
+    """Return the fingerprint of a label set that is packed already."""
+    digest = hashlib.blake2b(packed, digest_size=8, key=salt.to_bytes(8, "big"))
     return int.from_bytes(digest.digest(), "big") >> 1
 
 

@@ -19,7 +19,13 @@ import orjson
 import pyarrow as pa
 from typing_extensions import override
 
-from monitoring.labels import Labels, Matcher, make_labels
+from monitoring.labels import (
+    Labels,
+    Matcher,
+    make_labels,
+    pack_labels,
+    unpack_labels,
+)
 
 # A structured field of a log line is the nullable string column "field.<name>".
 FIELD_PREFIX = "field."
@@ -129,28 +135,6 @@ class MetricMetadata:
     type: MetricType = MetricType.UNKNOWN
     unit: str = ""
     help: str = ""
-
-
-def pack_labels(labels: Labels) -> bytes:
-    """Return a canonical label set as bytes, which `labels.fingerprint` hashes.
-
-    Names and values end in a byte that UTF-8 never has: equal sets are equal bytes.
-    """
-    return b"".join(
-        [
-            text.encode("utf-8", "surrogatepass") + _END
-            for pair in labels
-            for text in pair
-        ]
-    )
-
-
-def unpack_labels(packed: bytes) -> Labels:
-    texts = [text.decode("utf-8", "surrogatepass") for text in packed.split(_END)]
-    return tuple(zip(texts[:-1:2], texts[1::2], strict=True))
-
-
-_END = b"\xff"
 
 
 class PackedSeries(Sequence[Labels]):
@@ -298,7 +282,8 @@ def _one_list(column: pa.Array) -> pa.Array:
 def _encode(table: pa.Table | pa.RecordBatch, header: Mapping[str, Any]) -> bytes:
     sink = pa.BufferOutputStream()
     schema = table.schema.with_metadata({"vedette": orjson.dumps(header)})
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    # Arrow's own threads cost such small batches more than they save.
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
     with pa.ipc.new_stream(sink, schema, options=options) as writer:
         writer.write(table.replace_schema_metadata(schema.metadata))
     encoded: bytes = sink.getvalue().to_pybytes()
@@ -307,7 +292,8 @@ def _encode(table: pa.Table | pa.RecordBatch, header: Mapping[str, Any]) -> byte
 
 def _decode(payload: bytes) -> tuple[pa.Table, Any]:
     try:
-        with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        with pa.ipc.open_stream(pa.py_buffer(payload), options=options) as reader:
             table = reader.read_all()
         return table, orjson.loads((table.schema.metadata or {})[b"vedette"])
     except (pa.ArrowInvalid, OSError, KeyError, orjson.JSONDecodeError) as error:

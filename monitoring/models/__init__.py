@@ -1,5 +1,6 @@
 from monitoring.models.archive import ArchiveFile, ArchivePiece
 from monitoring.models.block import LogBlock, SampleBlock
+from monitoring.models.exemplar import Exemplar
 from monitoring.models.retention import (
     DeleteRequest,
     LifecycleState,
@@ -14,6 +15,7 @@ __all__ = [
     "ArchiveFile",
     "ArchivePiece",
     "DeleteRequest",
+    "Exemplar",
     "LifecycleState",
     "LogBlock",
     "LogStream",

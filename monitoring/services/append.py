@@ -15,11 +15,18 @@ from django.conf import settings
 
 from accounts.models import Organization
 from accounts.scope import Scope
-from monitoring.store import engine, metrics, registry
+from monitoring.labels import unpack_labels
+from monitoring.store import engine, exemplars, metrics, registry
 from monitoring.store.blocks import Samples
 from monitoring.store.owner import Owner
 from monitoring.store.registry import LimitExceededError
-from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
+from monitoring.telemetry import (
+    LogBatch,
+    PackedSeries,
+    SampleBatch,
+    nanoseconds,
+    packed_series,
+)
 
 __all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples"]
 
@@ -88,20 +95,13 @@ def append_samples(
     """
     kept, rejected = _within_retention(batch.ts_ms, now)
     owner = Owner(scope.organization_id, team_id)
-    if not kept.any():
-        return AppendOutcome(0, rejected)
     index = batch.series_index[kept]
-    used = np.unique(index)
-    ids = np.array(
-        registry.resolve_series(
-            owner,
-            [batch.series[i] for i in used],
-            limit=lambda: _limits(scope).max_series,
-            now=now,
-        ),
-        np.int64,
-    )[np.searchsorted(used, index)]
+    by_series = _ids(scope, owner, batch, index, now)
     metrics.describe(owner, batch.metadata, now=now)
+    _append_exemplars(scope, batch, by_series[:, 0], now)
+    if not len(index):
+        return AppendOutcome(0, rejected)
+    ids = by_series[index]
     engine.append_samples(
         scope.organization_id,
         ids[:, 1],
@@ -113,6 +113,52 @@ def append_samples(
         now=now,
     )
     return AppendOutcome(len(index), rejected)
+
+
+def _ids(
+    scope: Scope,
+    owner: Owner,
+    batch: SampleBatch,
+    index: npt.NDArray[np.int32],
+    now: datetime,
+) -> npt.NDArray[np.int64]:
+    """Return (series id, metric id) of each of the batch's series that is used.
+
+    The other rows are zeros.
+    """
+    packed = packed_series(batch.series)
+    ids = np.zeros((len(packed), 2), np.int64)
+    named = np.concatenate([index, batch.exemplars.series_index])
+    used = np.flatnonzero(np.bincount(named, minlength=len(packed)))
+    if not len(used):
+        return ids
+    ids[used] = registry.resolve_series(
+        owner,
+        PackedSeries([packed[place] for place in used.tolist()]),
+        limit=lambda: _limits(scope).max_series,
+        now=now,
+    )
+    return ids
+
+
+def _append_exemplars(
+    scope: Scope, batch: SampleBatch, ids: npt.NDArray[np.int64], now: datetime
+) -> None:
+    """Keep the exemplars of stored series whose time is one that is kept."""
+    found = batch.exemplars
+    if not len(found):
+        return
+    series = ids[found.series_index]
+    kept, _ = _within_retention(found.ts_ms, now)
+    rows = np.flatnonzero(kept & (series != 0))
+    labels = packed_series(found.labels)
+    exemplars.append(
+        scope.organization_id,
+        series[rows],
+        found.ts_ms[rows],
+        found.values[rows],
+        [unpack_labels(labels[row]) for row in rows.tolist()],
+    )
 
 
 def _within_retention(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import Organization
+from monitoring.services import exemplars
 from monitoring.store import engine, registry
 
 # A day is dropped this long after its last sample or line could still be appended:
@@ -35,6 +36,7 @@ def apply_retention(now: datetime) -> RetentionOutcome:
     logs_from = now - timedelta(days=settings.LOG_RETENTION_DAYS) - MARGIN
     dropped = engine.delete_before(samples=metrics_from.date(), logs=logs_from.date())
     orphans = engine.delete_orphans()
+    exemplars.delete_old(now)
     series = streams = 0
     for organization_id in Organization.objects.values_list("pk", flat=True):
         # `last_seen` is true to within hours, and whole days are dropped.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 
 from monitoring.store.connection import execute, fetch
@@ -33,7 +33,8 @@ def describe(
 ) -> None:
     """Store what senders say of their metrics, where it differs from what is known.
 
-    An unknown type or an empty text never replaces a known one.
+    An unknown type or an empty text never replaces a known one. What is said of a
+    metric that has no series yet is said again by its sender, and kept then.
     """
     key = {name: (owner.organization_id, name) for name in metadata}
     changed = {
@@ -44,8 +45,45 @@ def describe(
     if not changed:
         return
     lock(owner)
-    _update(owner, changed)
-    known.put_on_commit({key[name]: said for name, said in changed.items()}, now)
+    by_name = {
+        name: said for family, said in changed.items() for name in _names(family, said)
+    }
+    _update(owner, by_name)
+    there = _there(owner, list(by_name))
+    described: dict[Hashable, MetricMetadata] = {
+        key[family]: said
+        for family, said in changed.items()
+        if there.issuperset(_names(family, said)[-1:])
+    }
+    known.put_on_commit(described, now)
+
+
+# What the names of a family's series end in; the last is always there.
+_PARTS = {
+    MetricType.COUNTER: ("", "_total"),
+    MetricType.HISTOGRAM: ("_bucket", "_sum", "_count"),
+    MetricType.GAUGE_HISTOGRAM: ("_bucket", "_gsum", "_gcount"),
+    MetricType.SUMMARY: ("", "_sum", "_count"),
+    MetricType.INFO: ("", "_info"),
+}
+
+
+def _names(family: str, said: MetricMetadata) -> list[str]:
+    """Return the names that series of the family have: metadata go by family."""
+    parts = _PARTS.get(said.type, ("",))
+    endings = tuple(part for part in parts if part)
+    if endings and family.endswith(endings):
+        return [family]
+    return [f"{family}{part}" for part in parts]
+
+
+def _there(owner: Owner, names: Sequence[str]) -> set[str]:
+    rows = fetch(
+        "SELECT name FROM monitoring_metric"
+        " WHERE organization_id = %s AND name = ANY(%s::text[])",
+        [owner.organization_id, list(names)],
+    )
+    return {name for (name,) in rows}
 
 
 def _update(owner: Owner, changed: Mapping[str, MetricMetadata]) -> None:

@@ -6,18 +6,24 @@ meet the same new series cannot deadlock, and limits are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
 from django.db import transaction
 
-from monitoring.labels import METRIC_NAME, Labels, fingerprint
+from monitoring.labels import (
+    METRIC_NAME,
+    Labels,
+    packed_fingerprint,
+    unpack_labels,
+)
 from monitoring.store import metrics
 from monitoring.store.connection import Row, execute, fetch
 from monitoring.store.known import KnownIds
 from monitoring.store.owner import Owner, lock
+from monitoring.telemetry import packed_series
 
 # `last_seen` is written this seldom. With the age of cached ids it is true to within
 # seven hours, which is what the clean-up of unused series counts on.
@@ -50,10 +56,10 @@ def resolve_series(
 ) -> list[tuple[int, int]]:
     """Return (series id, metric id) for each label set, registering new ones.
 
-    `limit` is asked only when there are new ones. Raises LimitExceededError before
-    anything is written.
+    Packed sets are looked up as they are. `limit` is asked only when there are new
+    ones. Raises LimitExceededError before anything is written.
     """
-    rows = _resolve(_SERIES, owner, series, limit, now)
+    rows = _resolve(_SERIES, owner, packed_series(series), limit, now)
     return [(series_id, metric_id) for series_id, metric_id in rows]
 
 
@@ -65,19 +71,20 @@ def resolve_streams(
     `limit` is asked only when there are new ones. Raises LimitExceededError before
     anything is written.
     """
-    return [row[0] for row in _resolve(_STREAMS, owner, streams, limit, now)]
+    packed = packed_series(streams)
+    return [row[0] for row in _resolve(_STREAMS, owner, packed, limit, now)]
 
 
 def _resolve(
     kind: _Kind,
     owner: Owner,
-    sets: Sequence[Labels],
+    sets: Sequence[bytes],
     limit: Callable[[], int],
     now: datetime,
 ) -> list[Row]:
     keys = [(owner.organization_id, owner.team_id, hash(labels)) for labels in sets]
     found: dict[Hashable, Row | None] = {key: kind.known.get(key, now) for key in keys}
-    missing: dict[Hashable, Labels] = {
+    missing: dict[Hashable, bytes] = {
         key: labels
         for key, labels in zip(keys, sets, strict=True)
         if found[key] is None
@@ -92,16 +99,16 @@ def _resolve(
 def _look_up(
     kind: _Kind,
     owner: Owner,
-    missing: Mapping[Hashable, Labels],
+    missing: Mapping[Hashable, bytes],
     limit: Callable[[], int],
     now: datetime,
 ) -> dict[Hashable, Row]:
     salt = owner.team_id or 0
-    prints = {key: fingerprint(labels, salt=salt) for key, labels in missing.items()}
+    prints = {key: packed_fingerprint(p, salt=salt) for key, p in missing.items()}
     wanted = sorted(set(prints.values()))
     rows = _read(kind, owner, wanted)
     if len(rows) < len(wanted) or _unused(rows, now):
-        by_print = {prints[key]: labels for key, labels in missing.items()}
+        by_print = {prints[key]: unpack_labels(p) for key, p in missing.items()}
         rows = _register(kind, owner, by_print, limit, now)
     return {key: rows[prints[key]][1:] for key in missing}
 
@@ -201,8 +208,13 @@ def _insert_streams(owner: Owner, new: Mapping[int, Labels], now: datetime) -> N
 
 def _json(labels: Labels) -> str:
     """The metric's name stands in its own table, not among the labels."""
-    stored = {_clean(n): _clean(v) for n, v in labels if n != METRIC_NAME}
+    stored = storable(pair for pair in labels if pair[0] != METRIC_NAME)
     return orjson.dumps(stored).decode()
+
+
+def storable(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return labels as PostgreSQL can store them."""
+    return {_clean(name): _clean(value) for name, value in labels}
 
 
 def _clean(text: str) -> str:

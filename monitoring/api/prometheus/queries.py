@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
+import numpy as np
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -22,11 +23,11 @@ from monitoring.api.prometheus.envelope import (
     plain_success,
     success,
 )
-from monitoring.api.prometheus.formatting import limited, result_json
+from monitoring.api.prometheus.formatting import limited, numbers, result_json
 from monitoring.api.prometheus.parameters import Parameters, duration
 from monitoring.promql import trees
 from monitoring.promql.syntax import ValueType, type_of
-from monitoring.services import queries
+from monitoring.services import exemplars, queries
 
 MAX_STEPS = 11_000
 TOO_MANY_STEPS = (
@@ -40,6 +41,9 @@ NO_STEP = (
 TIMED_OUT = "query timed out in query execution"
 CANCELED = "query was canceled in query execution"
 NOTHING = timedelta(0)
+# Where a question for exemplars begins and ends when it does not say.
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -124,7 +128,7 @@ class ParseQueryAPI(PrometheusAPI):
 
 
 class QueryExemplarsAPI(PrometheusAPI):
-    """/query_exemplars: none are kept, so there is none for any expression."""
+    """/query_exemplars: those of all series that an expression selects."""
 
     @override
     def answer(
@@ -137,13 +141,30 @@ class QueryExemplarsAPI(PrometheusAPI):
             raise PrometheusError(ErrorType.BAD_DATA, problem)
         text = parameters.text("query")
         try:
-            promql.parse(text)
+            found = exemplars.query_exemplars(
+                self.scope, text, start=start or FIRST, end=end or LAST
+            )
         except promql.PromQLSyntaxError as error:
             problem = complaint(error, text)
             raise PrometheusError(ErrorType.BAD_DATA, problem) from None
-        except promql.UnsupportedError as error:
+        except (promql.UnsupportedError, promql.TooMuchDataError) as error:
             raise PrometheusError(ErrorType.EXECUTION, str(error)) from None
-        return plain_success(request, [])
+        return plain_success(request, [_exemplars_json(one) for one in found])
+
+
+def _exemplars_json(found: exemplars.SeriesExemplars) -> dict[str, Any]:
+    values = numbers(np.array([one.value for one in found.exemplars], np.float64))
+    return {
+        "seriesLabels": dict(found.labels),
+        "exemplars": [
+            {
+                "labels": one.labels,
+                "value": value.decode(),
+                "timestamp": one.ts_ms / 1000,
+            }
+            for one, value in zip(found.exemplars, values, strict=True)
+        ],
+    }
 
 
 def _parsed(parse: Callable[[], T], text: str) -> T:

@@ -321,7 +321,7 @@ def test_expressions_are_laid_out(prometheus):
     )
 
 
-def test_no_exemplars_are_known(prometheus):
+def test_without_exemplars_none_are_found(prometheus):
     assert prometheus.data("query_exemplars", query="up", start=0, end=1) == []
 
 
