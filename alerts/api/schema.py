@@ -43,7 +43,9 @@ NOTIFICATION_PARAMETERS = [
     OpenApiParameter("channel", str, description="A channel's id or name."),
 ]
 RULE_PARAMETERS = [
-    OpenApiParameter("kind", str, enum=["threshold", "pattern"]),
+    OpenApiParameter(
+        "kind", str, enum=["threshold", "pattern", "alerting", "recording"]
+    ),
     _ENABLED,
     _TEAM,
 ]

@@ -64,6 +64,12 @@ class RuleHealthSerializer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
 
 
+class RuleGroupBriefSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    namespace = serializers.CharField()
+    name = serializers.CharField()
+
+
 _ALIASES = {"window": "window_seconds", "interval": "interval_seconds"}
 
 
@@ -76,6 +82,7 @@ class RuleSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=Rule.Kind.choices)
     enabled = serializers.BooleanField(required=False)
     team = TeamField(required=False, allow_null=True)
+    group = RuleGroupBriefSerializer(read_only=True, allow_null=True)
     query = serializers.CharField(required=False, allow_blank=True)
     pattern = serializers.CharField(
         required=False, allow_blank=True, trim_whitespace=False

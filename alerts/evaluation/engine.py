@@ -18,7 +18,14 @@ from alerts.evaluation.memory import (
     Status,
 )
 from alerts.evaluation.reasons import reason_for
-from alerts.evaluation.state import LevelState, Phase, Signal, advance, signal_of
+from alerts.evaluation.state import (
+    LevelState,
+    Phase,
+    Signal,
+    advance,
+    advance_presence,
+    signal_of,
+)
 from monitoring.labels import Labels, fingerprint
 
 # Under this key stands the alert about a query that answers nothing at all.
@@ -56,7 +63,14 @@ def evaluate(
         value = found.value if found else math.nan
         answered = bool(observations) and found is None and key == _WITHOUT_LABELS
         change = _advance_alert(
-            rule, key, labels, value, before, now=now, answered=answered
+            rule,
+            key,
+            labels,
+            value,
+            before,
+            now=now,
+            answered=answered,
+            found=found is not None,
         )
         if change is not None:
             changes.append(change)
@@ -72,14 +86,19 @@ def _advance_alert(
     *,
     now: datetime,
     answered: bool,
+    found: bool,
 ) -> Change | None:
     """`answered`: the alert was about an empty answer, and the query has one again."""
     known = before or AlertMemory(labels, Status.PENDING, rule.levels[0].severity)
     levels = {}
     for level in rule.levels:
-        signal = _signal(rule, value, answered=answered) or signal_of(level, value)
         state = known.state_of(level.severity)
-        levels[level.severity] = advance(state, level, signal, now=now)
+        if rule.presence:
+            state = advance_presence(state, level, found=found, now=now)
+        else:
+            signal = _signal(rule, value, answered=answered) or signal_of(level, value)
+            state = advance(state, level, signal, now=now)
+        levels[level.severity] = state
     after = _after(known, levels, None if math.isnan(value) else value)
     kind = _kind(before, after)
     if kind is None:

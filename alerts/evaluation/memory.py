@@ -32,12 +32,15 @@ class Status(StrEnum):
 class RuleSpec:
     """The part of a rule that decides; levels are ordered from mild to worst.
 
-    `wording` says what a value is, as in "{value} lines in 1m".
+    `wording` says what a value is, as in "{value} lines in 1m". With `presence` it is
+    the query that compares: whatever it answers is a breach, NaN too, and what is
+    missing from the answer has recovered.
     """
 
     levels: tuple[Level, ...]
     no_data: NoData = NoData.KEEP
     wording: str = "value {value}"
+    presence: bool = False
 
     def level_of(self, severity: Severity) -> Level | None:
         return next((lv for lv in self.levels if lv.severity is severity), None)

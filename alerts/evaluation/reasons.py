@@ -65,7 +65,7 @@ def _breach(rule: RuleSpec, subject: str, after: AlertMemory, now: datetime) -> 
     since = after.state_of(after.severity).since
     if level is None or since is None:
         return f"{subject} ({after.severity})"
-    condition = _condition(level, subject)
+    condition = subject if rule.presence else _condition(level, subject)
     lasted = f" for {format_duration(now - since)}" if level.hold else ""
     return f"{condition}{lasted} ({after.severity})"
 
@@ -75,7 +75,8 @@ def _waiting(rule: RuleSpec, subject: str, after: AlertMemory) -> str:
     if level is None:
         return subject
     hold = format_duration(level.hold)
-    return f"{_condition(level, subject)}, fires after {hold} ({after.severity})"
+    condition = subject if rule.presence else _condition(level, subject)
+    return f"{condition}, fires after {hold} ({after.severity})"
 
 
 def _ended(rule: RuleSpec, subject: str, severity: Severity) -> str:
@@ -87,6 +88,8 @@ def _ended(rule: RuleSpec, subject: str, severity: Severity) -> str:
 
 
 def _over(rule: RuleSpec, subject: str, before: AlertMemory, after: AlertMemory) -> str:
+    if rule.presence:
+        return "the query no longer answers it"
     if subject == "no data":
         kept = rule.no_data is NoData.KEEP
         return "no data" if kept else "no data, which this rule takes for recovery"

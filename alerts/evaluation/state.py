@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +29,8 @@ class LevelState:
     phase: Phase = Phase.INACTIVE
     since: datetime | None = None
     last_breach: datetime | None = None
+    # Of a rule by presence: when it was first missing, and kept firing since.
+    missing_since: datetime | None = None
 
 
 INACTIVE = LevelState()
@@ -59,3 +61,20 @@ def advance(
     if state.last_breach and now - state.last_breach < level.keep_firing:
         return state
     return INACTIVE
+
+
+def advance_presence(
+    state: LevelState, level: Level, *, found: bool, now: datetime
+) -> LevelState:
+    """Return the state of a level that any answer breaches.
+
+    As in Prometheus, `keep_firing` runs from the first evaluation that missed it.
+    """
+    if found:
+        return advance(state, level, Signal.BREACHED, now=now)
+    if state.phase is not Phase.FIRING or not level.keep_firing:
+        return INACTIVE
+    since = state.missing_since or now
+    if now - since >= level.keep_firing:
+        return INACTIVE
+    return replace(state, missing_since=since)

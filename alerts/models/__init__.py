@@ -1,4 +1,5 @@
 from alerts.models.alert import Alert, Transition
+from alerts.models.group import RuleGroup, RuleGroupState
 from alerts.models.notification import Notification, NotificationChannel
 from alerts.models.rule import PatternCount, Rule, RuleLevel, RuleState, Severity
 
@@ -8,6 +9,8 @@ __all__ = [
     "NotificationChannel",
     "PatternCount",
     "Rule",
+    "RuleGroup",
+    "RuleGroupState",
     "RuleLevel",
     "RuleState",
     "Severity",

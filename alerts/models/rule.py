@@ -11,6 +11,7 @@ from django.db.models import Q
 from typing_extensions import override
 
 from accounts.models import OrganizationModel, ScopedManager, ScopedQuerySet, Team
+from alerts.models.group import RuleGroup
 
 
 class Severity(models.TextChoices):
@@ -26,13 +27,26 @@ class RuleQuerySet(ScopedQuerySet["Rule"]):
     def enabled(self) -> RuleQuerySet:
         return self.filter(enabled=True)
 
+    def standing_alone(self) -> RuleQuerySet:
+        """Keep those that are evaluated by themselves, not in a group's order."""
+        return self.filter(group__isnull=True)
+
 
 class Rule(OrganizationModel):
-    """What must not happen: a query or a pattern, with ordered levels."""
+    """What must not happen: a query or a pattern, with ordered levels.
+
+    The rules of a group are Prometheus's: an alerting rule is breached by every series
+    that its query answers, a recording rule stores the answer under its name.
+    """
 
     class Kind(models.TextChoices):
         THRESHOLD = "threshold", "Metric threshold"
         PATTERN = "pattern", "Log pattern"
+        ALERTING = "alerting", "Alerting rule"
+        RECORDING = "recording", "Recording rule"
+
+    # The kinds that stand alone; the others are written with their groups.
+    ALONE = (Kind.THRESHOLD, Kind.PATTERN)
 
     class NoData(models.TextChoices):
         KEEP = "keep", "Keep the last state"
@@ -40,6 +54,12 @@ class Rule(OrganizationModel):
         ALERT = "alert", "Alert"
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True)
+    group = models.ForeignKey(
+        RuleGroup, on_delete=models.CASCADE, null=True, blank=True, related_name="rules"
+    )
+    position = models.PositiveIntegerField(
+        default=0, help_text="In its group; rules are evaluated in this order."
+    )
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -95,12 +115,19 @@ class Rule(OrganizationModel):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "name"], name="alerts_rule_unique_name"
+                fields=["organization", "name"],
+                condition=Q(group__isnull=True),
+                name="alerts_rule_unique_name",
             ),
             models.CheckConstraint(
-                condition=(Q(kind="threshold") & ~Q(query=""))
+                condition=(~Q(kind="pattern") & ~Q(query=""))
                 | (Q(kind="pattern") & ~Q(pattern="")),
                 name="alerts_rule_says_what_to_look_for",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["threshold", "pattern"], group__isnull=True)
+                | Q(kind__in=["alerting", "recording"], group__isnull=False),
+                name="alerts_rule_of_a_group_or_alone",
             ),
         ]
 

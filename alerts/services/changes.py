@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+
+from django.conf import settings
 
 from accounts.models import Team
 from alerts.evaluation import Change, ChangeKind, Status
-from alerts.evaluation.templates import render_all
+from alerts.evaluation.reasons import format_value
+from alerts.evaluation.templates import Query, go_float, render_all
 from alerts.models import Alert, Rule, Transition
 from alerts.services import notifications
 from alerts.services.presentation import publish_after_commit
@@ -32,8 +36,12 @@ _CREATES = {ChangeKind.OPENED, ChangeKind.FIRED}
 _TOLD = {ChangeKind.FIRED, ChangeKind.WORSENED, ChangeKind.RESOLVED}
 
 
+_Texts = Callable[..., dict[str, str]]
+
+
 @dataclass(slots=True)
 class _Writing:
+    texts: _Texts
     created: list[Alert] = field(default_factory=list)
     updated: list[Alert] = field(default_factory=list)
     dropped: list[Alert] = field(default_factory=list)
@@ -49,13 +57,15 @@ def apply_changes(
     *,
     now: datetime,
     teams: Mapping[int, int | None] | None = None,
-) -> None:
+    query: Query | None = None,
+) -> list[Alert]:
     """Write the changes in the caller's transaction; show and nudge after its commit.
 
     `known` has the remembered alerts by fingerprint; `teams` the team of new ones
-    where it is not the rule's.
+    where it is not the rule's; `query` answers what templates ask. Returns the new
+    alerts.
     """
-    writing = _Writing()
+    writing = _Writing(_texts_of(rule, query))
     for change in changes:
         alert = known.get(change.fingerprint)
         team_id = (teams or {}).get(change.fingerprint, rule.team_id)
@@ -63,6 +73,18 @@ def apply_changes(
     _save(writing)
     notifications.enqueue(writing.told, now=now)
     publish_after_commit(writing.shown)
+    return writing.created
+
+
+def _texts_of(rule: Rule, query: Query | None) -> _Texts:
+    """Prometheus's rules write numbers as Go does, ours as people do."""
+    as_go = rule.kind == Rule.Kind.ALERTING
+    return partial(
+        render_all,
+        number=go_float if as_go else format_value,
+        query=query,
+        external_url=settings.SITE_ROOT,
+    )
 
 
 def _note(
@@ -86,8 +108,9 @@ def _note(
         writing.shown.append(alert)
         return
     is_new = alert is None
-    alert = alert or _new_alert(rule, change, team_id=team_id, now=now)
-    transition = _advance(alert, rule, change, is_new=is_new, now=now)
+    texts = writing.texts
+    alert = alert or _new_alert(rule, change, texts, team_id=team_id, now=now)
+    transition = _advance(alert, rule, change, texts, is_new=is_new, now=now)
     (writing.created if is_new else writing.updated).append(alert)
     if change.kind.is_visible:
         writing.shown.append(alert)
@@ -104,7 +127,12 @@ def _note_held_back(writing: _Writing, change: Change, alert: Alert) -> None:
 
 
 def _new_alert(
-    rule: Rule, change: Change, *, team_id: int | None, now: datetime
+    rule: Rule,
+    change: Change,
+    texts: _Texts,
+    *,
+    team_id: int | None,
+    now: datetime,
 ) -> Alert:
     labels = dict(change.after.labels)
     return Alert(
@@ -113,8 +141,7 @@ def _new_alert(
         rule=rule,
         name=rule.name,
         fingerprint=change.fingerprint,
-        labels=labels
-        | render_all(rule.labels, labels=labels, value=change.after.value),
+        labels=labels | texts(rule.labels, labels=labels, value=change.after.value),
         severity=change.after.severity,
         status="",
         started_at=change.after.since or now,
@@ -122,7 +149,13 @@ def _new_alert(
 
 
 def _advance(
-    alert: Alert, rule: Rule, change: Change, *, is_new: bool, now: datetime
+    alert: Alert,
+    rule: Rule,
+    change: Change,
+    texts: _Texts,
+    *,
+    is_new: bool,
+    now: datetime,
 ) -> Transition:
     """Move the alert to its new state; return the transition that says so."""
     after = change.after
@@ -141,11 +174,10 @@ def _advance(
     alert.value = alert.value if after.value is None else after.value
     alert.level_states = states_json(after)
     alert.updated_at = now
-    if change.kind in {ChangeKind.FIRED, ChangeKind.WORSENED, ChangeKind.OPENED}:
-        labels = alert.labels | {"alertname": rule.name, "severity": after.severity}
-        alert.annotations = render_all(
-            rule.annotations, labels=labels, value=after.value
-        )
+    if _retells(rule, change):
+        own = {"alertname": rule.name, "severity": after.severity}
+        labels = own | alert.labels
+        alert.annotations = texts(rule.annotations, labels=labels, value=after.value)
     if change.kind is ChangeKind.FIRED:
         alert.fired_at = now
     if change.kind is ChangeKind.WORSENED:
@@ -153,6 +185,14 @@ def _advance(
     if change.kind is ChangeKind.RESOLVED:
         alert.resolved_at, alert.resolved_by = now, "system"
     return transition
+
+
+def _retells(rule: Rule, change: Change) -> bool:
+    """Whether the annotations are written anew: in Prometheus always, else once."""
+    if change.kind in {ChangeKind.FIRED, ChangeKind.WORSENED, ChangeKind.OPENED}:
+        return True
+    is_prometheus = rule.kind == Rule.Kind.ALERTING
+    return is_prometheus and change.kind is ChangeKind.UPDATED
 
 
 def _save(writing: _Writing) -> None:

@@ -26,7 +26,9 @@ class TooManyObservationsError(Exception):
 
 def organizations_due(now: datetime) -> list[int]:
     """Return the organizations that have a rule to evaluate now."""
-    due = RuleState.objects.filter(due_at__lte=now, rule__enabled=True)
+    due = RuleState.objects.filter(
+        due_at__lte=now, rule__enabled=True, rule__group__isnull=True
+    )
     ids = due.order_by().values_list("rule__organization_id", flat=True)
     return list(ids.distinct())
 
@@ -35,7 +37,10 @@ def evaluate_due_rules(organization_id: int, *, now: datetime) -> int:
     """Evaluate what is due in one organization; return how many rules that were."""
     _pass_over_quiet_patterns(organization_id, now=now)
     due = RuleState.objects.filter(
-        due_at__lte=now, rule__enabled=True, rule__organization_id=organization_id
+        due_at__lte=now,
+        rule__enabled=True,
+        rule__group__isnull=True,
+        rule__organization_id=organization_id,
     )
     # Thresholds first: pattern rules may have to wait for drains to commit.
     ordered = due.order_by("-rule__kind", "due_at", "pk")

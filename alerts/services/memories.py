@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from accounts.scope import Role, Scope, TeamRole
-from alerts.models import Alert, Rule
+from alerts.models import Alert, Rule, RuleGroup
 
 
 def remembered_alerts(
@@ -26,9 +26,9 @@ def remembered_alerts(
     return found
 
 
-def system_scope(rule: Rule) -> Scope:
-    """Return the scope of the platform's own work for the rule's organization."""
-    return Scope.of_system(rule.organization_id, rule.organization.slug)
+def system_scope(thing: Rule | RuleGroup) -> Scope:
+    """Return the scope of the platform's own work for the thing's organization."""
+    return Scope.of_system(thing.organization_id, thing.organization.slug)
 
 
 def reading_scope(rule: Rule) -> Scope:

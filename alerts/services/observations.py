@@ -60,6 +60,11 @@ def observe(scope: Scope, query: str, *, now: datetime) -> list[Observation]:
         result = queries.instant(scope, query, now=now)
     except (PromQLError, TooMuchDataError) as error:
         raise QueryError(str(error)) from error
+    return observations_of(result)
+
+
+def observations_of(result: Result) -> list[Observation]:
+    """Return what an instant query has found. Raises QueryError."""
     return _at_step(result, _unnamed(result), 0)
 
 

@@ -93,21 +93,29 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "kind": rule.kind,
         "enabled": rule.enabled,
         "team": team_json(rule.team),
+        "group": _group_json(rule),
         "interval_seconds": rule.interval_seconds,
         "no_data": rule.no_data,
         "unit": rule.unit,
         "labels": rule.labels,
         "annotations": rule.annotations,
         "levels": [level_json(level) for level in rule.levels.all()],
-        "state": _state_json(rule),
+        "state": health_json(rule),
         "created_at": iso(rule.created_at),
         "updated_at": iso(rule.updated_at),
     }
     return common | _sought_json(rule)
 
 
+def _group_json(rule: Rule) -> dict[str, Any] | None:
+    group = rule.group
+    if group is None:
+        return None
+    return {"id": group.pk, "namespace": group.namespace, "name": group.name}
+
+
 def _sought_json(rule: Rule) -> dict[str, Any]:
-    if rule.kind == Rule.Kind.THRESHOLD:
+    if rule.kind != Rule.Kind.PATTERN:
         return {"query": rule.query}
     return {
         "pattern": rule.pattern,
@@ -130,7 +138,8 @@ def level_json(level: RuleLevel) -> dict[str, Any]:
     }
 
 
-def _state_json(rule: Rule) -> dict[str, Any]:
+def health_json(rule: Rule) -> dict[str, Any]:
+    """Return when the rule was evaluated and how that went."""
     state = getattr(rule, "state", None)
     evaluated = state.evaluated_at if state else None
     error = state.error if state else ""

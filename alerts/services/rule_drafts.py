@@ -154,8 +154,8 @@ def _check_name(draft: RuleDraft) -> Iterable[str]:
 
 
 def _check_kind(draft: RuleDraft) -> Iterable[str]:
-    if draft.kind not in Rule.Kind.values:
-        yield f"Choose one of {', '.join(Rule.Kind.values)}."
+    if draft.kind not in Rule.ALONE:
+        yield f"Choose one of {', '.join(Rule.ALONE)}."
 
 
 def _check_query(draft: RuleDraft) -> Iterable[str]:

@@ -42,7 +42,7 @@ _CONDITION = (
 
 def visible_rules(scope: Scope) -> RuleQuerySet:
     """Return the scope's rules with what their presentation needs."""
-    rules = Rule.objects.visible_to(scope).select_related("team", "state")
+    rules = Rule.objects.visible_to(scope).select_related("team", "state", "group")
     return rules.prefetch_related("levels__channels")
 
 
@@ -54,7 +54,7 @@ def create_rule(scope: Scope, draft: RuleDraft, *, now: datetime) -> Rule:
     """
     require_maintainer(scope, draft.team.pk if draft.team else None)
     check_draft(draft)
-    rule = Rule(organization_id=scope.organization_id, created_by=_author(scope))
+    rule = Rule(organization_id=scope.organization_id, created_by=author_of(scope))
     _check_team_is_ours(scope, draft.team)
     _check_name_is_free(scope, draft.name, rule.pk)
     draft.write_to(rule)
@@ -74,6 +74,7 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     """
     require_maintainer(scope, rule.team_id)
     require_maintainer(scope, draft.team.pk if draft.team else None)
+    _check_stands_alone(rule)
     check_draft(draft)
     rule = _locked(scope, rule)
     before, condition = _audited(_fresh(scope, rule)), _condition_of(rule)
@@ -85,9 +86,9 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     _write_levels(rule, draft)
     RuleState.objects.filter(rule=rule).update(due_at=now, error="")
     if _condition_of(rule) != condition:
-        _end_alerts(scope, rule, "the rule was changed", now=now)
+        end_alerts(scope, rule, "the rule was changed", now=now)
     elif not rule.enabled:
-        _end_alerts(scope, rule, "the rule was switched off", now=now)
+        end_alerts(scope, rule, "the rule was switched off", now=now)
     rule = _fresh(scope, rule)
     old, new = differences(before, _audited(rule))
     audit.record(scope, "rule.update", rule, before=old, after=new)
@@ -96,15 +97,26 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
 
 @transaction.atomic
 def delete_rule(scope: Scope, rule: Rule, *, now: datetime) -> None:
-    """Delete the rule; its alerts stay as history. Raises PermissionDenied."""
+    """Delete the rule; its alerts stay as history.
+
+    Raises PermissionDenied and InvalidRuleError.
+    """
     require_maintainer(scope, rule.team_id)
+    _check_stands_alone(rule)
     rule = _fresh(scope, _locked(scope, rule))
-    _end_alerts(scope, rule, "the rule was deleted", now=now)
+    end_alerts(scope, rule, "the rule was deleted", now=now)
     audit.record(scope, "rule.delete", rule, before=_audited(rule))
     rule.delete()
 
 
-def _author(scope: Scope) -> User | None:
+def _check_stands_alone(rule: Rule) -> None:
+    if rule.group is not None:
+        problem = f"It is a rule of the group “{rule.group}”: change that one."
+        raise InvalidRuleError({"group": [problem]})
+
+
+def author_of(scope: Scope) -> User | None:
+    """Return the person who acts, if it is one."""
     actor = scope.actor
     if actor.kind is not ActorKind.USER or actor.id is None:
         return None
@@ -118,7 +130,8 @@ def _check_team_is_ours(scope: Scope, team: Team | None) -> None:
 
 def _check_name_is_free(scope: Scope, name: str, rule_id: int | None) -> None:
     """Names are one an organization, so also a name that the actor cannot see is taken."""
-    taken = Rule.unscoped.filter(organization_id=scope.organization_id, name=name)
+    rules = Rule.unscoped.filter(organization_id=scope.organization_id, name=name)
+    taken = rules.filter(group__isnull=True)
     if taken.exclude(pk=rule_id or 0).exists():
         raise InvalidRuleError({"name": ["Another rule has this name."]})
 
@@ -153,7 +166,7 @@ def _write_levels(rule: Rule, draft: RuleDraft) -> None:
         row.channels.set(level.channels)
 
 
-def _end_alerts(scope: Scope, rule: Rule, reason: str, *, now: datetime) -> None:
+def end_alerts(scope: Scope, rule: Rule, reason: str, *, now: datetime) -> None:
     """Resolve what the rule has open, and forget what it remembers."""
     PatternCount.objects.filter(rule=rule).delete()
     pending = Alert.unscoped.filter(rule=rule, status=Alert.Status.PENDING)

@@ -31,6 +31,7 @@ def spec_of(rule: Rule, levels: Iterable[RuleLevel] | None = None) -> RuleSpec:
         levels=tuple(level_of(level) for level in ordered),
         no_data=_no_data_of(rule),
         wording=_wording(rule),
+        presence=rule.kind == Rule.Kind.ALERTING,
     )
 
 
@@ -83,9 +84,15 @@ def states_json(memory: AlertMemory) -> list[dict[str, Any]]:
             "phase": state.phase.value,
             "since": state.since.isoformat() if state.since else None,
             "last_breach": state.last_breach.isoformat() if state.last_breach else None,
+            **_missing_json(state),
         }
         for severity, state in memory.levels.items()
     ]
+
+
+def _missing_json(state: LevelState) -> dict[str, str]:
+    since = state.missing_since
+    return {"missing_since": since.isoformat()} if since else {}
 
 
 def _state_of(stored: dict[str, Any]) -> LevelState:
@@ -93,6 +100,7 @@ def _state_of(stored: dict[str, Any]) -> LevelState:
         Phase(stored["phase"]),
         _moment(stored["since"]),
         _moment(stored["last_breach"]),
+        _moment(stored.get("missing_since")),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import promql_parser as rust
@@ -79,6 +80,8 @@ _MOST_OPERATORS = 1000
 _QUOTED = re.compile(r"'([^']+)'")
 
 
+# Rules and dashboards ask the same things again and again; trees never change.
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Expr:
     """Return the syntax tree of an expression.
 

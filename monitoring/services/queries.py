@@ -88,7 +88,7 @@ def instant(
     Raises promql.PromQLError and TooMuchDataError.
     """
     return promql.instant(
-        querier(scope), expr, time_ms=_ms(now), limits=_limits(timeout, lookback)
+        querier(scope), expr, time_ms=milliseconds(now), limits=limits(timeout, lookback)
     )
 
 
@@ -110,14 +110,14 @@ def range_query(
     return promql.range_query(
         querier(scope),
         expr,
-        start_ms=_ms(start),
-        end_ms=_ms(end),
+        start_ms=milliseconds(start),
+        end_ms=milliseconds(end),
         step_ms=_step_ms(step),
-        limits=_limits(timeout, lookback),
+        limits=limits(timeout, lookback),
     )
 
 
-def _limits(timeout: timedelta, lookback: timedelta) -> promql.Limits:
+def limits(timeout: timedelta, lookback: timedelta) -> promql.Limits:
     """What one query may take, the clock running from now."""
     seconds = min(timeout, MAX_TIME).total_seconds()
     give_up_at = time.monotonic() + seconds
@@ -152,7 +152,7 @@ def snapshot(
 
     A series that has ended is left out. Sorted by name and labels.
     """
-    end_ms = _ms(now)
+    end_ms = milliseconds(now)
     data = querier(scope).select(
         _named(names), end_ms - int(LOOKBACK.total_seconds() * 1000) + 1, end_ms
     )
@@ -222,7 +222,7 @@ def history(
 
     Raises TooMuchDataError for more than 11,000 steps.
     """
-    start_ms, end_ms, step_ms = _ms(start), _ms(end), _step_ms(step)
+    start_ms, end_ms, step_ms = milliseconds(start), milliseconds(end), _step_ms(step)
     buckets = -(-(end_ms - start_ms) // step_ms) if step_ms > 0 else MAX_STEPS + 1
     if buckets > MAX_STEPS:
         raise TooMuchDataError(f"Ask for at most {MAX_STEPS} steps.")
@@ -235,5 +235,5 @@ def _step_ms(step: timedelta) -> int:
     return step // timedelta(milliseconds=1)
 
 
-def _ms(moment: datetime) -> int:
+def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000

@@ -1,0 +1,46 @@
+"""What a recording rule stores: its query's answer under another name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerts.models import Rule
+from monitoring.labels import METRIC_NAME, Labels, make_labels
+from monitoring.promql import ResultType
+from monitoring.services.shared_reads import SharedReads
+
+
+class RuleFailedError(Exception):
+    """The rule has no outcome this time; the text says why."""
+
+
+def recorded(rule: Rule, limit: int, reads: SharedReads) -> dict[Labels, float]:
+    """Return the rule's samples. Raises RuleFailedError and what queries do."""
+    result = reads.instant(rule.query)
+    if result.type not in {ResultType.VECTOR, ResultType.SCALAR}:
+        raise RuleFailedError("rule result is not a vector or scalar")
+    column = result.values[:, 0].tolist() if result.labels else []
+    samples = {
+        named(labels, rule.name, rule.labels): value
+        for labels, value in zip(result.labels, column, strict=True)
+    }
+    if len(samples) < len(column):
+        raise RuleFailedError(
+            "vector contains metrics with the same labelset after applying rule labels"
+        )
+    check_limit(len(samples), limit, "series")
+    return samples
+
+
+def check_limit(count: int, limit: int, noun: str) -> None:
+    """Raises RuleFailedError."""
+    if limit and count > limit:
+        raise RuleFailedError(f"exceeded limit of {limit} with {count} {noun}")
+
+
+def named(labels: Labels, name: str, more: Mapping[str, str]) -> Labels:
+    """Return a series' labels under a new name; a rule's own labels win."""
+    if not more:
+        rest = [pair for pair in labels if pair[0] != METRIC_NAME]
+        return tuple(sorted([(METRIC_NAME, name), *rest]))
+    return make_labels({**dict(labels), **more, METRIC_NAME: name})
