@@ -256,9 +256,11 @@ INGEST_BACKLOG_LIMIT = env.int("INGEST_BACKLOG_LIMIT", default=2_000_000)
 INGEST_MAX_ATTEMPTS = env.int("INGEST_MAX_ATTEMPTS", default=5)
 
 # --- Retention -----------------------------------------------------------------
-
 METRIC_RETENTION_DAYS = env.int("METRIC_RETENTION_DAYS", default=30)
 LOG_RETENTION_DAYS = env.int("LOG_RETENTION_DAYS", default=7)
+MAX_RETENTION_DAYS = env.int("MAX_RETENTION_DAYS", default=400)
+ARCHIVE_URL = env.str("ARCHIVE_URL", default="")
+ARCHIVE_AFTER_DAYS = env.int("ARCHIVE_AFTER_DAYS", default=3)
 
 # --- Notifications -------------------------------------------------------------
 

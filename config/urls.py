@@ -6,6 +6,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import views
 from monitoring.api.prometheus import urls as prometheus
+from sources import urls as sources
+from sources.api import urls as sources_api
 
 api = [
     path("", include("accounts.api.urls")),
@@ -32,6 +34,9 @@ urlpatterns = [
         SpectacularSwaggerView.as_view(url_name="api-schema"),
         name="api-browser",
     ),
+    path("", include(sources.pings)),
+    path("api/v2/", include(sources_api.healthchecks_urls)),
+    path("api/v3/", include(sources_api.healthchecks_urls)),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("o/<slug:organization_slug>/", include(pages)),

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from accounts.periodic import Call
 from sources.services.claims import anything_waits
+from sources.services.heartbeats.lateness import anything_late
 from sources.services.live_state import anything_changed
 
 # Housekeeping has its second of each hour, apart from the round ones of others.
 _HOUSEKEEPING_AT = (17, 23)
+# The second of each minute in which heartbeats' states are said again.
+_HEARTBEATS_AT = 11
 # Seconds between two looks at health on open pages.
 _HEALTH_EVERY = 5
 
@@ -21,6 +24,10 @@ def due(now: datetime) -> list[Call]:
         calls.append(Call("sources.tasks.drain_inbox", cluster="ingest"))
     if anything_changed(now):
         calls.append(Call("sources.tasks.publish_states"))
+    if anything_late(now):
+        calls.append(Call("sources.tasks.mark_late_heartbeats"))
+    if now.second == _HEARTBEATS_AT:
+        calls.append(Call("sources.tasks.deposit_heartbeats"))
     if now.second % _HEALTH_EVERY == 0:
         calls.append(Call("sources.tasks.publish_health"))
     if (now.minute, now.second) == _HOUSEKEEPING_AT:

@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from sources.services import health, housekeeping, live_state
 from sources.services.claims import anything_waits
+from sources.services.heartbeats import figures, lateness
+from sources.services.inbox import BacklogFullError
 from sources.services.nudges import answer_nudges, nudge
 from sources.services.pipeline import DrainOutcome, drain
 
@@ -44,6 +46,18 @@ def publish_states() -> None:
 
 def publish_health() -> None:
     health.publish_health(timezone.now())
+
+
+def mark_late_heartbeats() -> None:
+    lateness.mark_late(timezone.now())
+
+
+def deposit_heartbeats() -> None:
+    """What does not fit into the inbox now is said again in a minute."""
+    try:
+        figures.deposit_all(timezone.now())
+    except BacklogFullError as error:
+        logger.warning("Heartbeats' metrics were left out: %s", error)
 
 
 def delete_old_records() -> None:

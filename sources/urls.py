@@ -1,8 +1,26 @@
 from django.urls import path
 
-from sources.views import detail, editing, listing
+from sources.views import detail, editing, heartbeats, listing
+from sources.views import pings as ping
+
+# Without tokens and organizations: who knows the address may ping.
+pings = [
+    path("ping/<str:code>", ping.by_code),
+    path("ping/<uuid:code>/<str:action>", ping.by_code),
+    path("ping/<str:key>/<str:slug>", ping.by_slug),
+    path("ping/<str:key>/<str:slug>/<str:action>", ping.by_slug),
+    path("api/push/<str:code>", ping.push),
+]
 
 urlpatterns = [
+    path("heartbeats", heartbeats.heartbeat_list, name="heartbeats"),
+    path("heartbeats/add", heartbeats.heartbeat_add, name="heartbeat-add"),
+    path("heartbeats/key", heartbeats.renew_key, name="heartbeat-key"),
+    path("heartbeats/<int:pk>", heartbeats.heartbeat_detail, name="heartbeat-detail"),
+    path("heartbeats/<int:pk>/edit", heartbeats.heartbeat_edit, name="heartbeat-edit"),
+    path(
+        "heartbeats/<int:pk>/<str:act>", heartbeats.heartbeat_act, name="heartbeat-act"
+    ),
     path("sources", listing.source_list, name="sources"),
     path("sources/summary", listing.source_summary, name="source-summary"),
     path("sources/sentence", listing.source_sentence, name="source-sentence"),

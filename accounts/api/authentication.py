@@ -45,7 +45,11 @@ class TokenAuthentication(authentication.BaseAuthentication):
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        token = find_token(secret.strip(), now=timezone.now())
+        return self.of_secret(secret.strip())
+
+    def of_secret(self, secret: str) -> tuple[TokenUser, ApiToken]:
+        """Raises AuthenticationFailed."""
+        token = find_token(secret, now=timezone.now())
         if token is None:
             raise exceptions.AuthenticationFailed(
                 "The token is unknown, expired or revoked."

@@ -1,4 +1,5 @@
 from sources.models.cursor import Cursor
+from sources.models.heartbeat import Heartbeat, HeartbeatFlip, HeartbeatPing, PingKey
 from sources.models.inbox import (
     BatchKind,
     DeadLetter,
@@ -8,15 +9,21 @@ from sources.models.inbox import (
     SourceMinute,
 )
 from sources.models.source import Source, SourceState
+from sources.models.targets import SourceTargets
 
 __all__ = [
     "BatchKind",
     "Cursor",
     "DeadLetter",
+    "Heartbeat",
+    "HeartbeatFlip",
+    "HeartbeatPing",
     "InboxBatch",
     "IngestReceipt",
+    "PingKey",
     "PipelineMinute",
     "Source",
     "SourceMinute",
     "SourceState",
+    "SourceTargets",
 ]

@@ -1,0 +1,1 @@
+"""Heartbeats: jobs that say they are alive, in Healthchecks's wire format."""
