@@ -113,6 +113,10 @@ class LogBatch:
         return int(self.table.num_rows)
 
     @property
+    def is_empty(self) -> bool:
+        return self.count == 0
+
+    @property
     def field_names(self) -> list[str]:
         names = self.table.column_names
         return [
@@ -216,6 +220,11 @@ class SampleBatch:
     @property
     def count(self) -> int:
         return len(self.values)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store; metadata may come without samples."""
+        return not (self.count or len(self.exemplars) or self.metadata)
 
     def encode(self) -> bytes:
         """Return the batch as an Arrow IPC stream compressed with lz4.

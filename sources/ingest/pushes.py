@@ -94,7 +94,7 @@ def _arrivals(push: Push, taken: Taken) -> Iterator[Arrival]:
     """The first arrival stands for what the batches have in common."""
     size, rejected = taken.size, taken.rejected
     for batch in taken.batches:
-        if batch.count:
+        if not batch.is_empty:
             yield _arrival(push, batch, size, rejected)
             size, rejected = 0, 0
 

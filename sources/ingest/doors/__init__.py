@@ -15,6 +15,7 @@ from sources.ingest.doors import (
     loki,
     otlp_logs,
     own,
+    remote_write,
     splunk,
 )
 
@@ -27,6 +28,7 @@ ALL: tuple[Door, ...] = (
     *gelf.DOORS,
     *journald.DOORS,
     *datadog.DOORS,
+    *remote_write.DOORS,
 )
 
 # The parts of a path that make it a regular expression.

@@ -1,0 +1,451 @@
+"""Remote write 1.0: an unpacked WriteRequest to a SampleBatch.
+
+Nearly all senders give each series its labels and then one sample of a fixed size. Of
+those the label bytes are looked up as they are, and the samples are read as columns;
+a series of any other shape is read as protobuf's objects. Both give the same answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError
+
+from monitoring.labels import (
+    METRIC_NAME,
+    Labels,
+    make_labels,
+    pack_labels,
+    unpack_labels,
+)
+from monitoring.telemetry import (
+    NO_EXEMPLARS,
+    Exemplars,
+    MetricMetadata,
+    MetricType,
+    PackedSeries,
+    SampleBatch,
+)
+from sources.protocols import MalformedBodyError, Terms
+from sources.protocols.remote_write_messages import TimeSeries, WriteRequest
+from sources.protocols.series_labels import InvalidSeriesError, as_text, series_labels
+
+OUT_OF_BOUNDS = "out of bounds"
+TOO_FAR_AHEAD = "out of bounds: timestamp is too far in the future"
+NATIVE_HISTOGRAMS = (
+    "native histograms are not supported, send classic ones: dropped for series {}"
+)
+
+# Problems that are told one by one; the others are counted.
+_MOST_TOLD = 10
+# What a sample weighs in the byte counts: a time and a value.
+SAMPLE_BYTES = 16
+_LONGEST_EXEMPLAR = 128
+
+# The sample behind a series' labels: a tag, its length, then a tag and the value, a
+# tag and the time in six bytes, as it has from 2004 to 2109. A zero is not written.
+_TAIL, _ZERO_TAIL = 18, 9
+_TIME_BYTES = 6
+
+TYPES = (
+    MetricType.UNKNOWN,
+    MetricType.COUNTER,
+    MetricType.GAUGE,
+    MetricType.HISTOGRAM,
+    MetricType.GAUGE_HISTOGRAM,
+    MetricType.SUMMARY,
+    MetricType.INFO,
+    MetricType.STATE_SET,
+)
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is wrong with some of a request's series, in words for people."""
+
+    told: list[str] = field(default_factory=list)
+    count: int = 0
+    samples: int = 0
+
+    def add(self, problem: str, *, samples: int = 1) -> None:
+        self.count += 1
+        self.samples += samples
+        if len(self.told) < _MOST_TOLD and problem not in self.told:
+            self.told.append(problem)
+
+    @property
+    def text(self) -> str:
+        more = self.count - len(self.told)
+        return "\n".join([*self.told, f"and {more} more"] if more else self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is taken of a request, and what is wrong with the rest."""
+
+    batch: SampleBatch
+    problems: Problems
+
+    @property
+    def size(self) -> int:
+        return self.batch.count * SAMPLE_BYTES
+
+
+class KnownLabels:
+    """Label bytes that were read before, with the packed label set they mean.
+
+    Two generations, so that what is no longer sent is forgotten. Shared by threads:
+    single look-ups and updates of a dict are atomic.
+    """
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        found = list(map(self._young.get, keys))
+        if None in found:
+            return self._looked_up_again(keys, found)
+        return found
+
+    def put(self, key: bytes, packed: bytes) -> None:
+        with self._lock:
+            if len(self._young) >= self._most:
+                self._old, self._young = self._young, {}
+            self._young[key] = packed
+
+    def _looked_up_again(
+        self, keys: Sequence[bytes], found: list[bytes | None]
+    ) -> list[bytes | None]:
+        for place, packed in enumerate(found):
+            if packed is None:
+                older = self._old.get(keys[place])
+                if older is not None:
+                    self.put(keys[place], older)
+                    found[place] = older
+        return found
+
+
+_known = KnownLabels()
+
+
+def decode(body: bytes, terms: Terms, *, known: KnownLabels = _known) -> Written:
+    """Raises MalformedBodyError when the body is no WriteRequest."""
+    try:
+        request = WriteRequest.FromString(body)
+        rows = Rows(terms)
+        raws = list(request.timeseries)
+        if raws:
+            _Bulk(raws, terms, known).read_into(rows)
+        return rows.written(_metadata(request.metadata))
+    except DecodeError as error:
+        raise MalformedBodyError(
+            f"The body is no prometheus.WriteRequest in protobuf: {error}."
+        ) from None
+
+
+class Rows:
+    """The samples of a request as they are gathered."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.problems = Problems()
+        self._overrides = dict(terms.labels)
+        self._earliest = -(-terms.earliest_ns // 10**6)
+        self._latest = terms.latest_ns // 10**6
+        self._series: list[bytes] = []
+        self._parts: list[tuple[npt.NDArray[np.int32], Ints, Floats]] = []
+        self._examples: list[tuple[int, int, float, Labels]] = []
+
+    def add_column(self, series: Sequence[bytes], ts_ms: Ints, values: Floats) -> None:
+        """Add one sample for each of the series."""
+        first = len(self._series)
+        self._series.extend(series)
+        index = np.arange(first, first + len(series), dtype=np.int32)
+        self._add(index, ts_ms, values)
+
+    def add_series(
+        self,
+        pairs: Iterable[tuple[bytes, bytes]],
+        samples: Sequence[Any],
+        histograms: Sequence[Any],
+    ) -> int | None:
+        """Add a series by its pairs of labels; return its place, or None if refused."""
+        try:
+            labels = labels_of(pairs, self._overrides)
+        except InvalidSeriesError as error:
+            self.problems.add(str(error), samples=max(len(samples), 1))
+            return None
+        return self.add_packed(pack_labels(labels), samples, histograms)
+
+    def add_packed(
+        self, packed: bytes, samples: Sequence[Any], histograms: Sequence[Any]
+    ) -> int:
+        """Add a series of any number of samples; return its place."""
+        if histograms:
+            problem = NATIVE_HISTOGRAMS.format(as_text(unpack_labels(packed)))
+            self.problems.add(problem, samples=len(histograms))
+        place = len(self._series)
+        self._series.append(packed)
+        self._add(
+            np.full(len(samples), place, np.int32),
+            np.array([sample.timestamp for sample in samples], np.int64),
+            np.array([sample.value for sample in samples], np.float64),
+        )
+        return place
+
+    def add_exemplar(
+        self, place: int, ts_ms: int, value: float, labels: Labels
+    ) -> None:
+        """One that is too large, or of another age, is passed over, as in Prometheus."""
+        size = sum(len(name) + len(value) for name, value in labels)
+        if size <= _LONGEST_EXEMPLAR and self._earliest <= ts_ms <= self._latest:
+            self._examples.append((place, ts_ms, value, labels))
+
+    def written(self, metadata: dict[str, MetricMetadata]) -> Written:
+        index, ts_ms, values = (
+            np.concatenate(columns) if columns else np.empty(0, dtype)
+            for columns, dtype in zip(
+                zip(*self._parts, strict=True) if self._parts else ((), (), ()),
+                (np.int32, np.int64, np.float64),
+                strict=True,
+            )
+        )
+        batch = SampleBatch(
+            PackedSeries(self._series),
+            index,
+            ts_ms,
+            values,
+            metadata,
+            self._exemplars(),
+        )
+        return Written(batch, self.problems)
+
+    def _add(self, index: npt.NDArray[np.int32], ts_ms: Ints, values: Floats) -> None:
+        if not len(ts_ms):
+            return
+        if ts_ms.min() < self._earliest or ts_ms.max() > self._latest:
+            old, new = ts_ms < self._earliest, ts_ms > self._latest
+            for late, problem in ((old, OUT_OF_BOUNDS), (new, TOO_FAR_AHEAD)):
+                if late.any():
+                    self.problems.add(problem, samples=int(np.count_nonzero(late)))
+            kept = ~(old | new)
+            index, ts_ms, values = index[kept], ts_ms[kept], values[kept]
+        self._parts.append((index, ts_ms, values))
+
+    def _exemplars(self) -> Exemplars:
+        if not self._examples:
+            return NO_EXEMPLARS
+        places, times, values, labels = zip(*self._examples, strict=True)
+        return Exemplars(
+            np.array(places, np.int32),
+            np.array(times, np.int64),
+            np.array(values, np.float64),
+            labels,
+        )
+
+
+def labels_of(
+    pairs: Iterable[tuple[bytes, bytes]], overrides: dict[str, str]
+) -> Labels:
+    """Return canonical labels of names and values as they came.
+
+    Raises InvalidSeriesError.
+    """
+    given = list(pairs)
+    try:
+        texts = [(name.decode(), value.decode()) for name, value in given]
+    except UnicodeDecodeError:
+        shown = [
+            (n.decode(errors="replace"), v.decode(errors="replace")) for n, v in given
+        ]
+        raise InvalidSeriesError(
+            f"invalid metric name or labels, got {as_text(shown)}"
+        ) from None
+    return series_labels(texts, overrides)
+
+
+class _Bulk:
+    """Series whose bytes end in one sample, and the few that do not."""
+
+    def __init__(self, raws: list[bytes], terms: Terms, known: KnownLabels) -> None:
+        self._raws, self._known = raws, known
+        self._overrides = dict(terms.labels)
+        self._salt = b""
+        if self._overrides:  # No label bytes begin like this.
+            self._salt = b"\xff" + pack_labels(make_labels(self._overrides)) + b"\xff"
+        self._joined: Bytes = np.frombuffer(b"".join(raws), np.uint8)
+        lengths = np.fromiter(map(len, raws), np.int64, len(raws))
+        self._ends = np.cumsum(lengths)
+        self._lengths = lengths
+
+    def read_into(self, rows: Rows) -> None:
+        regular, zero = self._shapes()
+        cut = np.where(zero, _ZERO_TAIL, _TAIL)
+        if (regular | zero).all() and not zero.any():
+            keys = [raw[:-_TAIL] for raw in self._raws]
+        else:
+            keys = [
+                raw[:-length]
+                for raw, length in zip(self._raws, cut.tolist(), strict=True)
+            ]
+        if self._salt:
+            keys = [self._salt + key for key in keys]
+        packed = self._known.get(keys)
+        usable = regular | zero
+        if None in packed or not usable.all():
+            for place in np.flatnonzero(
+                ~usable | np.array([found is None for found in packed])
+            ):
+                packed[place] = self._learn(int(place), keys, usable, rows)
+            usable = np.array([found is not None for found in packed], np.bool_)
+        self._add_columns(rows, packed, usable, zero)
+
+    def _learn(
+        self, place: int, keys: list[bytes], usable: npt.NDArray[np.bool_], rows: Rows
+    ) -> bytes | None:
+        """Return the packed labels, or read the series in the general way: None."""
+        if usable[place]:
+            pairs = _label_fields(keys[place][len(self._salt) :])
+            if pairs is not None:
+                try:
+                    packed = pack_labels(labels_of(pairs, self._overrides))
+                except InvalidSeriesError as error:
+                    rows.problems.add(str(error))
+                    return None
+                self._known.put(keys[place], packed)
+                return packed
+        read_general(self._raws[place], rows)
+        return None
+
+    def _shapes(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return which series end in a sample, and which in one of the value zero."""
+        if len(self._joined) < _TAIL:
+            none = np.zeros(len(self._raws), np.bool_)
+            return none, none
+        timed = self._at(_TIME_BYTES + 1) == 0x10  # noqa: PLR2004 - field 2, a varint
+        timed &= self._at(1) < 0x80  # noqa: PLR2004 - the last byte of a varint
+        for place in range(2, _TIME_BYTES + 1):
+            timed &= self._at(place) >= 0x80  # noqa: PLR2004 - more follows
+        regular = timed & (self._lengths > _TAIL)
+        for place, byte in ((18, 0x12), (17, 0x10), (16, 0x09)):
+            regular &= self._at(place) == byte
+        zero = timed & ~regular & (self._lengths > _ZERO_TAIL)
+        for place, byte in ((9, 0x12), (8, 0x07)):
+            zero &= self._at(place) == byte
+        return regular, zero
+
+    def _at(self, back: int) -> Bytes:
+        """Return the byte so many places before each series' end."""
+        return self._joined[np.maximum(self._ends - back, 0)]
+
+    def _add_columns(
+        self,
+        rows: Rows,
+        packed: list[bytes | None],
+        usable: npt.NDArray[np.bool_],
+        zero: npt.NDArray[np.bool_],
+    ) -> None:
+        everything = bool(usable.all())
+        series = [p for p in packed if p is not None]
+        if not series:
+            return
+        ends = self._ends if everything else self._ends[usable]
+        zero = zero if everything else zero[usable]
+        ts_ms = np.zeros(len(ends), np.int64)
+        for place in range(_TIME_BYTES):
+            byte = self._joined[ends - (_TIME_BYTES - place)].astype(np.int64)
+            ts_ms |= (byte & 0x7F) << (7 * place)
+        starts = np.maximum(ends - 15, 0)
+        columns = self._joined[starts[:, None] + np.arange(8)]
+        values = columns.view("<f8").ravel()
+        if zero.any():
+            values = np.where(zero, 0.0, values)
+        rows.add_column(series, ts_ms, values)
+
+
+def read_general(raw: bytes, rows: Rows) -> None:
+    """Read a series of any shape. Raises DecodeError."""
+    series = TimeSeries.FromString(raw)
+    pairs = [(label.name, label.value) for label in series.labels]
+    place = rows.add_series(pairs, series.samples, series.histograms)
+    if place is None:
+        return
+    for example in series.exemplars:
+        labels = exemplar_labels((one.name, one.value) for one in example.labels)
+        rows.add_exemplar(place, example.timestamp, example.value, labels)
+
+
+def exemplar_labels(pairs: Iterable[tuple[bytes, bytes]]) -> Labels:
+    return make_labels(
+        {n.decode(errors="replace"): v.decode(errors="replace") for n, v in pairs}
+    )
+
+
+def _label_fields(raw: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Take apart bytes that hold nothing but labels; None if they hold anything else.
+
+    That they are complete is what makes the bytes behind them the sample's: a label
+    that only ended like a sample would be cut off here.
+    """
+    pairs: list[tuple[bytes, bytes]] = []
+    place, end = 0, len(raw)
+    while place < end:
+        label = _field(raw, place, 0x0A)
+        if label is None:
+            return None
+        inner, place = label
+        name = _field(inner, 0, 0x0A)
+        if name is None:
+            return None
+        if name[1] == len(inner):
+            pairs.append((name[0], b""))
+            continue
+        value = _field(inner, name[1], 0x12)
+        if value is None or value[1] != len(inner):
+            return None
+        pairs.append((name[0], value[0]))
+    return pairs
+
+
+def _field(raw: bytes, place: int, tag: int) -> tuple[bytes, int] | None:
+    """Return the content of the field that begins there, and where the next does."""
+    if place + 1 >= len(raw) or raw[place] != tag:
+        return None
+    length, shift = 0, 0
+    place += 1
+    while place < len(raw) and shift < 28:  # noqa: PLR2004 - no label is that long
+        byte = raw[place]
+        place += 1
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint
+            content = raw[place : place + length]
+            return (content, place + length) if len(content) == length else None
+    return None
+
+
+def _metadata(said: Iterable[Any]) -> dict[str, MetricMetadata]:
+    found: dict[str, MetricMetadata] = {}
+    for one in said:
+        name = one.metric_family_name.decode(errors="replace")
+        if name and name != METRIC_NAME:
+            found[name] = metadata_of(one.type, one.unit, one.help)
+    return found
+
+
+def metadata_of(kind: int, unit: bytes, text: bytes) -> MetricMetadata:
+    known = TYPES[kind] if kind < len(TYPES) else MetricType.UNKNOWN
+    return MetricMetadata(
+        known, unit.decode(errors="replace"), text.decode(errors="replace")
+    )
