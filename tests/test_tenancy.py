@@ -32,7 +32,7 @@ from monitoring.api.prometheus.base import PrometheusAPI
 from monitoring.live import publish, topics
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import Level
-from sources.models import BatchKind, DeadLetter, Source, SourceState
+from sources.models import BatchKind, DeadLetter, Heartbeat, Source, SourceState
 from tests.api_client import TokenClient
 from tests.factories.accounts import make_token
 from tests.factories.monitoring import mixed_log_batch, sample_batch
@@ -143,6 +143,7 @@ def make_things(cast, team, word) -> dict[str, int]:
         error=word,
         failed_at=now,
     )
+    heartbeat = Heartbeat.unscoped.create(**common, name=word, description=word)
     audit.record(scope, "source.create", source, after={"word": word})
     team_id = team.pk if team else None
     append_logs(
@@ -163,6 +164,7 @@ def make_things(cast, team, word) -> dict[str, int]:
     )
     token = ApiToken.objects.get(digest=_digest(make_token(cast.acme, name=word)))
     return {
+        "heartbeat": heartbeat.pk,
         "source": source.pk,
         "rule": rule.pk,
         "alert": alert.pk,
@@ -194,6 +196,8 @@ def addresses(route: Route, things: dict[str, int]) -> str:
         ("<int:rule_id>", "rule"),
         ("<int:channel_id>", "channel"),
         ("<str:topic>", "custom.x"),
+        ("<str:act>", "pause"),
+        ("(?P<number>[0-9]{1,18})", "1"),
         ("<str:label>", "word"),
     ):
         value = things.get(noun, noun)

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from typing_extensions import override
 
@@ -16,6 +18,7 @@ from sources.services.heartbeats.states import due_at, status_at
 _STATUSES = [*Heartbeat.Status.choices, ("grace", "Late")]
 
 
+@extend_schema_field(OpenApiTypes.DOUBLE)
 class SecondsField(serializers.Field[timedelta, float, float, Any]):
     """A duration, outside in seconds; only ever shown."""
 
@@ -114,10 +117,10 @@ class HeartbeatPingSerializer(serializers.ModelSerializer[HeartbeatPing]):
         return len(ping.body)
 
 
-class HeartbeatFlipSerializer(serializers.ModelSerializer[HeartbeatFlip]):
-    class Meta:
-        model = HeartbeatFlip
-        fields = ["at", "from_status", "to_status"]
+class HeartbeatFlipSerializer(serializers.Serializer[HeartbeatFlip]):
+    at = serializers.DateTimeField()
+    from_status = serializers.CharField()
+    to_status = serializers.CharField()
 
 
 class PingKeySerializer(serializers.Serializer[Any]):

@@ -68,7 +68,6 @@ class HeartbeatViewSet(
     """Jobs that say they are alive."""
 
     serializer_class = HeartbeatSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     access = {
         "list": READ,
         "retrieve": READ,
@@ -76,6 +75,7 @@ class HeartbeatViewSet(
         "body": READ,
         "flips": READ,
         "create": MAINTAIN,
+        "update": MAINTAIN,
         "partial_update": MAINTAIN,
         "destroy": MAINTAIN,
         "pause": MAINTAIN,
@@ -104,12 +104,12 @@ class HeartbeatViewSet(
 
     @override
     def perform_update(self, serializer: BaseSerializer[Heartbeat]) -> None:
+        wanted = dict(serializer.validated_data)
+        if not serializer.partial:
+            wanted = HeartbeatSettings(**wanted).changes()
         with as_heartbeat_errors():
             serializer.instance = update_heartbeat(
-                self.scope,
-                self.get_object(),
-                serializer.validated_data,
-                now=timezone.now(),
+                self.scope, self.get_object(), wanted, now=timezone.now()
             )
 
     @override
