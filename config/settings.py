@@ -263,7 +263,6 @@ ARCHIVE_URL = env.str("ARCHIVE_URL", default="")
 ARCHIVE_AFTER_DAYS = env.int("ARCHIVE_AFTER_DAYS", default=3)
 
 # --- Notifications -------------------------------------------------------------
-
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")

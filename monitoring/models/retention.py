@@ -92,6 +92,10 @@ class DeleteRequest(OrganizationModel):
         return f"{self.signal} {', '.join(self.selectors)}"
 
 
+class RetentionPassQuerySet(ScopedQuerySet["RetentionPass"]):
+    pass
+
+
 class RetentionPass(OrganizationModel):
     """What retention has taken out of a day: it need not look again at the same."""
 
@@ -100,7 +104,7 @@ class RetentionPass(OrganizationModel):
     digest = models.CharField(max_length=64, help_text="Of the rules that had expired.")
     marker = models.BigIntegerField(help_text="Blocks appended until then.")
 
-    objects = ScopedManager.from_queryset(ScopedQuerySet["RetentionPass"])()
+    objects = ScopedManager.from_queryset(RetentionPassQuerySet)()
 
     class Meta(OrganizationModel.Meta):
         constraints = [
@@ -113,6 +117,10 @@ class RetentionPass(OrganizationModel):
     @override
     def __str__(self) -> str:
         return f"{self.signal} {self.day}"
+
+
+class LifecycleStateQuerySet(ScopedQuerySet["LifecycleState"]):
+    pass
 
 
 class LifecycleState(OrganizationModel):
@@ -129,7 +137,7 @@ class LifecycleState(OrganizationModel):
     since = models.DateTimeField()
     next_try = models.DateTimeField()
 
-    objects = ScopedManager.from_queryset(ScopedQuerySet["LifecycleState"])()
+    objects = ScopedManager.from_queryset(LifecycleStateQuerySet)()
 
     class Meta(OrganizationModel.Meta):
         constraints = [

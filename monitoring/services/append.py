@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from django.conf import settings
 
 from accounts.models import Organization
 from accounts.scope import Scope
 from monitoring.labels import unpack_labels
-from monitoring.store import engine, exemplars, metrics, registry
+from monitoring.models import Signal
+from monitoring.services.policy import longest_kept
+from monitoring.store import deltas, engine, exemplars, metrics, registry
 from monitoring.store.blocks import Samples
 from monitoring.store.owner import Owner
 from monitoring.store.registry import LimitExceededError
@@ -32,8 +33,6 @@ __all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples
 
 # How far ahead of ours a sender's clock may be.
 MAX_AHEAD = timedelta(hours=1)
-
-DAY_MS = 86_400_000
 
 TOO_OLD = "older_than_retention"
 TOO_NEW = "too_far_in_the_future"
@@ -70,7 +69,7 @@ def append_logs(
     engine.append_logs(
         scope.organization_id,
         np.array(ids, np.int64)[np.searchsorted(used, index)],
-        _plausible(batch.table.column("ts_ns").to_numpy(), now),
+        _plausible(scope, batch.table.column("ts_ns").to_numpy(), now),
         batch.table.column("level").to_numpy(),
         batch.table.drop_columns(["stream", "ts_ns", "level"]),
         now=now,
@@ -78,9 +77,11 @@ def append_logs(
     return AppendOutcome(batch.count)
 
 
-def _plausible(ts_ns: npt.NDArray[np.int64], now: datetime) -> npt.NDArray[np.int64]:
+def _plausible(
+    scope: Scope, ts_ns: npt.NDArray[np.int64], now: datetime
+) -> npt.NDArray[np.int64]:
     """Replace times outside what is kept by the time of arrival."""
-    oldest = now - timedelta(days=settings.LOG_RETENTION_DAYS)
+    oldest = now - longest_kept(scope.organization_id, Signal.LOGS)
     odd = (ts_ns < nanoseconds(oldest)) | (ts_ns > nanoseconds(now + MAX_AHEAD))
     return np.where(odd, nanoseconds(now), ts_ns) if odd.any() else ts_ns
 
@@ -90,10 +91,12 @@ def append_samples(
 ) -> AppendOutcome:
     """Store samples, except those with a time outside what is kept.
 
+    Deltas are stored as what they add up to.
+
     Raises LimitExceededError when the batch brings more new series than the
     organization may have; then nothing is written.
     """
-    kept, rejected = _within_retention(batch.ts_ms, now)
+    kept, rejected = _within_retention(scope, batch.ts_ms, now)
     owner = Owner(scope.organization_id, team_id)
     index = batch.series_index[kept]
     by_series = _ids(scope, owner, batch, index, now)
@@ -101,18 +104,20 @@ def append_samples(
     _append_exemplars(scope, batch, by_series[:, 0], now)
     if not len(index):
         return AppendOutcome(0, rejected)
-    ids = by_series[index]
-    engine.append_samples(
-        scope.organization_id,
-        ids[:, 1],
-        Samples(
-            np.ascontiguousarray(ids[:, 0]),
-            batch.ts_ms[kept].astype(np.int64, copy=False),
-            batch.values[kept],
-        ),
-        now=now,
+    samples = Samples(
+        by_series[index, 0],
+        batch.ts_ms[kept].astype(np.int64, copy=False),
+        batch.values[kept],
     )
-    return AppendOutcome(len(index), rejected)
+    named = by_series[index, 1]
+    if batch.is_delta:
+        samples = deltas.accumulate(owner, samples)
+        place = np.argsort(by_series[:, 0])
+        found = np.searchsorted(by_series[place, 0], samples.series)
+        named = by_series[place[found], 1]
+    if len(samples):
+        engine.append_samples(scope.organization_id, named, samples, now=now)
+    return AppendOutcome(len(samples), rejected)
 
 
 def _ids(
@@ -149,7 +154,7 @@ def _append_exemplars(
     if not len(found):
         return
     series = ids[found.series_index]
-    kept, _ = _within_retention(found.ts_ms, now)
+    kept, _ = _within_retention(scope, found.ts_ms, now)
     rows = np.flatnonzero(kept & (series != 0))
     labels = packed_series(found.labels)
     exemplars.append(
@@ -162,10 +167,11 @@ def _append_exemplars(
 
 
 def _within_retention(
-    ts_ms: npt.NDArray[np.int64], now: datetime
+    scope: Scope, ts_ms: npt.NDArray[np.int64], now: datetime
 ) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
     now_ms = nanoseconds(now) // 10**6
-    old = ts_ms < now_ms - settings.METRIC_RETENTION_DAYS * DAY_MS
+    kept = longest_kept(scope.organization_id, Signal.METRICS)
+    old = ts_ms < now_ms - kept // timedelta(milliseconds=1)
     new = ts_ms > now_ms + int(MAX_AHEAD.total_seconds() * 1000)
     counts = {TOO_OLD: np.count_nonzero(old), TOO_NEW: np.count_nonzero(new)}
     rejected = {reason: int(count) for reason, count in counts.items() if count}

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from monitoring.store.connection import Row, execute, fetch
 from monitoring.store.interface import SourcesGoneError
+from monitoring.store.tombstones import frozen
 
 # So many blocks of one size make it worth while to merge them.
 FAN_IN = 8
@@ -72,14 +73,18 @@ def last_finished_day(now: datetime) -> date:
 
 @contextmanager
 def merge_alone(organization_id: int) -> Iterator[bool]:
-    """Open a transaction and tell whether nobody else compacts for the organization."""
+    """Open a transaction and tell whether nobody else compacts for the organization.
+
+    While blocks are to be deleted, nobody does.
+    """
     with transaction.atomic():
         ((alone,),) = fetch(
             "SELECT pg_try_advisory_xact_lock("
             "hashtextextended('monitoring.compaction', %s))",
             [organization_id],
         )
-        yield bool(alone)
+        # A statement of its own: it sees what the lock has waited for.
+        yield bool(alone) and not frozen(organization_id)
 
 
 def take_out(table: str, column: str, day: date, ids: Sequence[int]) -> list[Row]:

@@ -72,6 +72,20 @@ def stream(
 
 
 @contextmanager
+def snapshot(*, wanted: bool = True) -> Iterator[None]:
+    """Let all statements inside see the database as it was at the first of them.
+
+    Inside a transaction that has begun already they see what is committed meanwhile.
+    """
+    if not wanted or connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", ())
+        yield
+
+
+@contextmanager
 def separate() -> Iterator[BaseDatabaseWrapper]:
     """Give a second connection, which commits on its own and waits for no lock long."""
     other = connection.copy()

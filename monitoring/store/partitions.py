@@ -70,7 +70,11 @@ def forget() -> None:
 
 
 def _check(days: list[date], now: datetime) -> None:
-    kept = max(settings.METRIC_RETENTION_DAYS, settings.LOG_RETENTION_DAYS)
+    kept = max(
+        settings.METRIC_RETENTION_DAYS,
+        settings.LOG_RETENTION_DAYS,
+        settings.MAX_RETENTION_DAYS,
+    )
     oldest = max(OLDEST, timedelta(days=kept + 1))
     first, last = (now - oldest).date(), (now + NEWEST).date()
     for day in days:

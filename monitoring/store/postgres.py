@@ -5,20 +5,24 @@ This module is what `interface.Store` asks for; mypy checks that it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
 
-from monitoring.store import partitions
+from monitoring.store import archive_reads, partitions, vault
+from monitoring.store.blocks import Int64s, Samples, merge_samples
 from monitoring.store.compaction import organizations_to_compact
+from monitoring.store.connection import snapshot
 from monitoring.store.log_compaction import compact_logs
 from monitoring.store.log_reads import count_logs, log_volume, read_logs
 from monitoring.store.log_scans import count_windows, scan_logs
-from monitoring.store.logs import append_logs, streams_with_lines
+from monitoring.store.log_sources import streams_with_lines
+from monitoring.store.logs import append_logs
 from monitoring.store.partitions import delete_orphans
 from monitoring.store.partitions import ensure as prepare
 from monitoring.store.sample_compaction import compact_samples
-from monitoring.store.samples import append_samples, read_samples
+from monitoring.store.samples import append_samples, read_runs
+from monitoring.store.tombstones import METRICS, pending
 
 __all__ = [
     "append_logs",
@@ -36,6 +40,26 @@ __all__ = [
     "scan_logs",
     "streams_with_lines",
 ]
+
+
+def read_samples(
+    organization_id: int,
+    series: Int64s,
+    metrics: Sequence[int] | None,
+    start_ms: int,
+    end_ms: int,
+) -> Samples:
+    """Unite blocks and archive; what a block has is younger than what a file has."""
+    if len(series) == 0 or end_ms < start_ms:
+        return Samples.join([])
+    wanted = (organization_id, series, metrics, start_ms, end_ms)
+    tombstones = pending(organization_id, METRICS, start_ms, end_ms)
+    if not vault.is_configured():
+        return merge_samples(read_runs(*wanted, tombstones=tombstones))
+    with snapshot():
+        archived = archive_reads.read_samples(*wanted, tombstones=tombstones)
+        stored = read_runs(*wanted, tombstones=tombstones)
+    return merge_samples([*archived, *stored])
 
 
 def compact(organization_id: int, *, now: datetime) -> Iterator[int]:

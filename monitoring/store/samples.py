@@ -12,6 +12,7 @@ import numpy.typing as npt
 from monitoring.store import blocks, interface, partitions
 from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.connection import Row, copy_in, fetch
+from monitoring.store.tombstones import Tombstone, visible_samples
 from monitoring.telemetry import TooMuchDataError
 
 DAY_MS = 86_400_000
@@ -94,33 +95,35 @@ def block_row(
     )
 
 
-def read_samples(
+def read_runs(
     organization_id: int,
     series: Int64s,
     metrics: Sequence[int] | None,
     start_ms: int,
     end_ms: int,
-) -> Samples:
+    *,
+    tombstones: Sequence[Tombstone] = (),
+) -> list[Samples]:
     """Return the samples of these series (ids, sorted) with start <= ts <= end.
 
-    They are sorted by series and time, without doubles. `metrics` are the series'
-    metrics; None spares the narrowing where nearly all of them are meant.
+    A run for each block, the last appended last. `metrics` are the series' metrics;
+    None spares the narrowing where nearly all of them are meant.
     Raises TooMuchDataError.
     """
-    if len(series) == 0 or end_ms < start_ms:
-        return Samples.join([])
     rows = fetch(_READ, _reach(organization_id, series, metrics, start_ms, end_ms))
     runs: list[Samples] = []
     total = 0
-    for _appended, payload in rows:
-        run = _narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
+    for appended, payload in rows:
+        run = narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
+        hiding = [t for t in tombstones if t.covers_block(appended)]
+        run = visible_samples(run, hiding) if hiding else run
         total += len(run)
         if total > interface.MAX_SAMPLES:
             raise TooMuchDataError(
                 f"The query needs more than {interface.MAX_SAMPLES} samples."
             )
         runs.append(run)
-    return blocks.merge_samples(runs)
+    return runs
 
 
 def _reach(
@@ -142,7 +145,7 @@ def _reach(
     }
 
 
-def _narrow(run: Samples, series: Int64s, start_ms: int, end_ms: int) -> Samples:
+def narrow(run: Samples, series: Int64s, start_ms: int, end_ms: int) -> Samples:
     """Keep what is asked for; `series` is sorted, so that a binary search finds it."""
     place = np.searchsorted(series, run.series)
     place[place == len(series)] = 0

@@ -44,9 +44,9 @@ def test_days_are_kept_as_long_as_configured(scope, settings):
 
     apply_retention(NOW)
 
-    # A day more than asked for: the day in which retention begins, and the margin.
-    assert days_of(LogBlock, scope) == [n * DAY for n in range(5)]
-    assert days_of(SampleBlock, scope) == [n * DAY for n in range(7)]
+    # One more than asked for: of the day in which retention begins, some is kept.
+    assert days_of(LogBlock, scope) == [n * DAY for n in range(4)]
+    assert days_of(SampleBlock, scope) == [n * DAY for n in range(6)]
 
 
 def test_series_and_streams_out_of_use_go_with_their_last_day(scope, settings):
