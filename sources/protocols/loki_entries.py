@@ -85,6 +85,11 @@ def _messages() -> dict[str, Any]:
 _KINDS = _messages()
 
 
+def message(name: str, **fields: Any) -> Any:
+    """Return a new message of push.proto: "Push", "Entry" and so on."""
+    return _KINDS[name](**fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Columns of a push's entries; `streams` are indexes into its label texts.

@@ -74,41 +74,35 @@ def _unquoted(quoted: str, text: str, column: int) -> str:
 @lru_cache(maxsize=16_384)
 def check_pairs(pairs: Pairs) -> None:
     """Raises LokiLabelsError."""
-    stream = written(pairs)
     if not any(value for _, value in pairs):
         raise LokiLabelsError("error at least one label pair is required per stream")
     if len(pairs) > MAX_LABELS:
         raise LokiLabelsError(
-            f"entry for stream '{stream}' has {len(pairs)} label names; limit "
+            f"entry for stream '{written(pairs)}' has {len(pairs)} label names; limit "
             f"{MAX_LABELS}"
         )
     names: set[str] = set()
     for name, value in pairs:
-        _check_pair(stream, name, value)
+        error = _fault(name, value)
+        if error is not None:
+            raise LokiLabelsError(f"stream '{written(pairs)}' has {error}")
         if name in names:
             raise LokiLabelsError(
-                f"stream '{stream}' has duplicate label name: '{name}'"
+                f"stream '{written(pairs)}' has duplicate label name: '{name}'"
             )
         names.add(name)
 
 
-def _check_pair(stream: str, name: str, value: str) -> None:
+def _fault(name: str, value: str) -> str | None:
     if name == METRIC_NAME:
-        raise LokiLabelsError(
-            f"stream '{stream}' has label {METRIC_NAME}, which names metrics"
-        )
+        return f"label {METRIC_NAME}, which names metrics"
     if len(name) > MAX_NAME_BYTES:
-        raise LokiLabelsError(
-            f"stream '{stream}' has label name too long: {shown(name)} (limit "
-            f"{MAX_NAME_BYTES} bytes)"
-        )
-    if len(value.encode()) > MAX_VALUE_BYTES:
-        raise LokiLabelsError(
-            f"stream '{stream}' has label value too long: {shown(value)} (limit "
-            f"{MAX_VALUE_BYTES} bytes)"
-        )
+        return f"label name too long: {shown(name)} (limit {MAX_NAME_BYTES} bytes)"
+    if len(value) * 4 > MAX_VALUE_BYTES and len(value.encode()) > MAX_VALUE_BYTES:
+        return f"label value too long: {shown(value)} (limit {MAX_VALUE_BYTES} bytes)"
     if "\x00" in value:
-        raise LokiLabelsError(f"stream '{stream}' has a NUL character in '{name}'")
+        return f"a NUL character in '{name}'"
+    return None
 
 
 def written(pairs: Pairs) -> str:
