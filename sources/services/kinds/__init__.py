@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sources.services.kinds import file, host, push
+from sources.services.kinds import file, host, push, scrape
 from sources.services.kinds.base import Config, Kind
 
 KINDS: Mapping[str, Kind] = {
-    module.KIND.name: module.KIND for module in (file, host, push)
+    module.KIND.name: module.KIND for module in (file, host, push, scrape)
 }
 CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from tests.sources.connectors.tailing import Tailing
+from tests.sources.http_targets import HttpTarget
 
 
 @pytest.fixture
@@ -18,3 +21,12 @@ def tailing(tmp_path, settings):
     yield start
     for one in started:
         one.connector.close()
+
+
+@pytest.fixture
+def http_target(settings):
+    """Return a real HTTP server that sources may reach."""
+    settings.SOURCE_ALLOWED_NETWORKS = [ip_network("127.0.0.0/8")]
+    target = HttpTarget()
+    yield target
+    target.close()

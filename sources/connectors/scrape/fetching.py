@@ -1,0 +1,160 @@
+"""One GET of one target, exactly as Prometheus asks, within bounds and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+
+from accounts.services.egress import EgressRefusedError
+from accounts.services.guarded_network import GuardedBackend, said
+from sources.connectors.scrape.settings import ScrapeSettings, Tls
+
+ACCEPT = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+USER_AGENT = "Vedette"
+_MAX_HOPS = 10
+_REDIRECTS = {301, 302, 303, 307, 308}
+_GONE_ON_OTHER_HOSTS = {"authorization", "cookie"}
+
+
+class ScrapeError(Exception):
+    """The target could not be scraped; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: bytes
+    content_type: str
+
+
+class Client:
+    """Keeps connections to the targets of one source. Belongs to one event loop."""
+
+    def __init__(self, settings: ScrapeSettings) -> None:
+        self._settings = settings
+        self._headers = _own_headers(settings)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context_of(settings.tls),
+            max_connections=None,
+            max_keepalive_connections=None,
+            # Targets are asked at every interval: keep what is open that long.
+            keepalive_expiry=settings.interval * 2 + 5,
+            network_backend=GuardedBackend(),
+        )
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, seconds: float, limit: int
+    ) -> Answer:
+        """Raises ScrapeError."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._followed(url, {**self._headers, **headers}, limit)
+        except TimeoutError:
+            raise ScrapeError(f"no answer within {seconds:g} s") from None
+        except EgressRefusedError as error:
+            raise ScrapeError(str(error)) from None
+        except (OSError, httpcore.NetworkError, httpcore.TimeoutException) as error:
+            raise ScrapeError(said(error)) from None
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+            raise ScrapeError(f"no good HTTP: {error}") from None
+
+    async def _followed(self, url: str, headers: dict[str, str], limit: int) -> Answer:
+        """Follow redirects; each hop is judged by itself."""
+        for _ in range(_MAX_HOPS):
+            answer = await self._once(url, headers, limit)
+            if isinstance(answer, Answer):
+                return answer
+            target = urljoin(url, answer)
+            if urlsplit(target).netloc != urlsplit(url).netloc:
+                gone = _GONE_ON_OTHER_HOSTS
+                headers = {k: v for k, v in headers.items() if k.lower() not in gone}
+            url = target
+        raise ScrapeError(f"more than {_MAX_HOPS} redirects")
+
+    async def _once(
+        self, url: str, headers: dict[str, str], limit: int
+    ) -> Answer | str:
+        """Return the answer, or where it redirects to."""
+        fields = {"Host": urlsplit(url).netloc, **headers}
+        server_name = self._settings.tls.server_name
+        async with self._pool.stream(
+            "GET",
+            url,
+            headers=list(fields.items()),
+            extensions={"sni_hostname": server_name} if server_name else {},
+        ) as response:
+            said_headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in response.headers
+            }
+            goes_on = self._settings.follow_redirects and "location" in said_headers
+            if response.status in _REDIRECTS and goes_on:
+                return said_headers["location"]
+            if response.status != 200:  # noqa: PLR2004 - OK
+                raise ScrapeError(f"server returned HTTP status {response.status}")
+            packed = said_headers.get("content-encoding", "") == "gzip"
+            body = await _body(response, limit, packed=packed)
+        return Answer(body, said_headers.get("content-type", ""))
+
+
+async def _body(response: httpcore.Response, limit: int, *, packed: bool) -> bytes:
+    """Raises ScrapeError when there is more than the limit once it is unpacked."""
+    chunks, size = [], 0
+    unpacker = zlib.decompressobj(wbits=31)
+    async for chunk in response.aiter_stream():
+        data = chunk
+        if packed:
+            try:
+                data = unpacker.decompress(chunk, limit - size + 1)
+            except zlib.error:
+                raise ScrapeError("the body is no good gzip") from None
+        size += len(data)
+        if size > limit:
+            raise ScrapeError(f"the body exceeds the limit of {limit} bytes")
+        chunks.append(data)
+    if packed and not unpacker.eof:
+        raise ScrapeError("the gzip'd body ends too early")
+    return b"".join(chunks)
+
+
+def context_of(tls: Tls) -> ssl.SSLContext:
+    """Raises ssl.SSLError when the CA's certificates cannot be read."""
+    context = ssl.create_default_context(cadata=tls.ca or None)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _own_headers(settings: ScrapeSettings) -> dict[str, str]:
+    headers = dict(settings.headers)
+    if settings.username or settings.password:
+        pair = f"{settings.username}:{settings.password}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    elif settings.bearer_token:
+        headers["Authorization"] = f"Bearer {settings.bearer_token}"
+    return headers
+
+
+def scrape_headers(timeout_ms: int) -> dict[str, str]:
+    """Return what Prometheus says when it scrapes."""
+    return {
+        "User-Agent": USER_AGENT,
+        "Accept": ACCEPT,
+        "Accept-Encoding": "gzip",
+        "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout_ms / 1000:g}",
+    }
