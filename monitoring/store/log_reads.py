@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from monitoring.store.blocks import Int64s, LogLines, decode_logs
+from monitoring.store.blocks import Int64s, LogLines, open_logs
 from monitoring.store.interface import FoundLine, LogScan, Position
-from monitoring.store.logs import (
-    StoredBlock,
-    blocks_in_order,
-    blocks_to_count,
-    checked,
-    text_to_decide,
-    wanted_rows,
-)
+from monitoring.store.log_sources import blocks_in_order, blocks_to_count
+from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_rows
 from monitoring.store.parallel import in_parallel
 from monitoring.telemetry import LEVEL_WORDS
 
@@ -34,14 +28,15 @@ def read_logs(
     scan: LogScan, *, newest_first: bool, after: Position | None, limit: int
 ) -> list[FoundLine]:
     """Return the first `limit` wanted lines behind `after`, in the asked order."""
+    hits_of = partial(
+        _hits, scan=scan, newest_first=newest_first, after=after, limit=limit
+    )
     best: list[_Hit] = []
     with closing(blocks_in_order(scan, newest_first=newest_first)) as found:
         for fetched in found:
             scan.deadline()
-            for block in fetched:
-                best += _hits(
-                    block, scan, newest_first=newest_first, after=after, limit=limit
-                )
+            for hits in in_parallel(hits_of, fetched):
+                best += hits
             best.sort(key=lambda hit: hit.position, reverse=newest_first)
             del best[limit:]
             if len(best) == limit and _is_final(
@@ -66,8 +61,8 @@ def _hits(
     after: Position | None,
     limit: int,
 ) -> list[_Hit]:
-    lines = _decode(block, text_to_decide(scan))
-    chosen = wanted_rows(lines, scan)
+    lines, stored = open_logs(block.bytes, block.id)
+    chosen = wanted_rows(lines, stored, scan)
     if after is not None:
         chosen = chosen[
             _is_behind(lines, chosen, block, after, newest_first=newest_first)
@@ -111,9 +106,10 @@ def _materialize(hits: list[_Hit]) -> list[FoundLine]:
         by_block.setdefault(hit.block.id, []).append(hit)
     found: dict[Position, FoundLine] = {}
     for of_block in by_block.values():
-        lines = _decode(of_block[0].block, None)
-        text = lines.text.take(pa.array([hit.index for hit in of_block])).to_pylist()
-        for hit, columns in zip(of_block, text, strict=True):
+        block = of_block[0].block
+        lines, stored = open_logs(block.bytes, block.id)
+        text = stored.table(None, np.array([hit.index for hit in of_block]))
+        for hit, columns in zip(of_block, text.to_pylist(), strict=True):
             level = int(lines.levels[hit.index])
             found[hit.position] = _found_line(hit.position, level, columns)
     return [found[hit.position] for hit in hits]
@@ -131,10 +127,6 @@ def _found_line(
     return FoundLine(position, level, line, fields)
 
 
-def _decode(block: StoredBlock, text: list[str] | None) -> LogLines:
-    return decode_logs(block.bytes, block.id, text=text)
-
-
 def count_logs(scan: LogScan) -> int:
     """Return the exact number of wanted lines."""
     borders = np.array([scan.start_ns, scan.end_ns], np.int64)
@@ -142,7 +134,7 @@ def count_logs(scan: LogScan) -> int:
     def count(block: StoredBlock) -> int:
         if block.payload is None:
             return sum(block.level_counts[level] for level in scan.levels)
-        return len(wanted_rows(_decode(block, text_to_decide(scan)), scan))
+        return len(rows_to_count(block, scan)[1])
 
     with closing(blocks_to_count(scan, borders)) as found:
         return sum(in_parallel(count, checked(found, scan)))
@@ -173,8 +165,7 @@ def _tally(block: StoredBlock, scan: LogScan, step_ns: int) -> _Tally:
         counts = np.array(block.level_counts, np.int64)[levels]
         only = (block.min_ts - scan.start_ns) // step_ns
         return np.full(len(levels), only), levels, counts
-    lines = _decode(block, text_to_decide(scan))
-    chosen = wanted_rows(lines, scan)
+    lines, chosen = rows_to_count(block, scan)
     bucket = (lines.ts_ns[chosen] - scan.start_ns) // step_ns
     key: Int64s = bucket * len(LEVEL_WORDS) + lines.levels[chosen]
     keys, counts = np.unique(key, return_counts=True)

@@ -7,17 +7,12 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 
 import numpy as np
+import pyarrow.compute as pc
 
-from monitoring.store.blocks import Int64s, decode_logs
+from monitoring.store.blocks import Int64s, open_logs
 from monitoring.store.interface import LogRun, LogScan
-from monitoring.store.logs import (
-    StoredBlock,
-    blocks_in_order,
-    blocks_to_count,
-    checked,
-    text_to_decide,
-    wanted_rows,
-)
+from monitoring.store.log_sources import blocks_in_order, blocks_to_count
+from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_rows
 from monitoring.store.parallel import in_parallel
 from monitoring.telemetry import FIELD_PREFIX
 
@@ -51,13 +46,11 @@ def _runs(
 ) -> list[LogRun]:
     """Return the wanted lines of a block; first those are found, then they are read."""
     names = None if fields is None else ["line", *(FIELD_PREFIX + f for f in fields)]
-    lines = decode_logs(block.bytes, block.id, text=names)
-    chosen = wanted_rows(lines, scan)
+    lines, stored = open_logs(block.bytes, block.id)
+    chosen = wanted_rows(lines, stored, scan)
     if not len(chosen):
         return []
-    text = lines.text
-    if len(chosen) < len(lines):
-        text = text.take(chosen)
+    text = stored.table(names, None if len(chosen) == len(lines) else chosen)
     columns = {name: text.column(name).combine_chunks() for name in text.column_names}
     return [
         LogRun(
@@ -80,7 +73,7 @@ def count_windows(
     def tally(block: StoredBlock) -> tuple[int, slice, Int64s]:
         return block.stream_id, *_tally(block, scan, (starts_ns, ends_ns), of_bytes)
 
-    with closing(blocks_to_count(scan, borders)) as found:
+    with closing(blocks_to_count(scan, borders, of_bytes=of_bytes)) as found:
         blocks = checked(found, scan)
         for stream_id, windows, counts in in_parallel(tally, blocks):
             total = totals.setdefault(stream_id, np.zeros(len(starts_ns), np.int64))
@@ -104,12 +97,16 @@ def _tally(
     if block.payload is None:
         whole = block.size if of_bytes else sum(block.level_counts)
         return touched, np.full(len(starts), whole, np.int64)
-    text = ["line"] if of_bytes else text_to_decide(scan)
-    lines = decode_logs(block.bytes, block.id, text=text)
-    chosen = wanted_rows(lines, scan)
-    ts_ns = lines.ts_ns[chosen]
-    first, last = np.searchsorted(ts_ns, starts), np.searchsorted(ts_ns, ends)
     if not of_bytes:
-        return touched, (last - first).astype(np.int64)
-    sums = np.append(0, np.cumsum(np.diff(lines.bounds)[chosen]))
-    return touched, sums[last] - sums[first]
+        lines, chosen = rows_to_count(block, scan)
+        ts_ns = lines.ts_ns[chosen]
+        found = np.searchsorted(ts_ns, ends) - np.searchsorted(ts_ns, starts)
+        return touched, found.astype(np.int64)
+    lines, stored = open_logs(block.bytes, block.id)
+    chosen = wanted_rows(lines, stored, scan)
+    sizes = pc.binary_length(stored.lines(chosen)).to_numpy()
+    sums = np.append(0, np.cumsum(sizes))
+    ts_ns = lines.ts_ns[chosen]
+    return touched, sums[np.searchsorted(ts_ns, ends)] - sums[
+        np.searchsorted(ts_ns, starts)
+    ]

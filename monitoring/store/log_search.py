@@ -81,6 +81,11 @@ def _found(lines: pa.LargeStringArray, one: LineFilter) -> Bools:
     return _matching(lines, "|".join(map(quoted, needles)))
 
 
+def containing(lines: pa.LargeStringArray, text: str) -> Bools:
+    """Return which lines contain the text."""
+    return _found(lines, LineFilter(LineOp.CONTAINS, (text,)))
+
+
 def _is_text(needle: str) -> bool:
     """Whether a stored line can have it: half of a surrogate pair is in none."""
     try:

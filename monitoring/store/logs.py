@@ -14,15 +14,19 @@ import pyarrow as pa
 
 from monitoring.store import blocks, log_search, partitions, tokens
 from monitoring.store.blocks import (
+    HEAD_LENGTH,
     MAX_BYTES,
     MAX_LINES,
     Int64s,
     LogLines,
+    decode_head,
+    open_logs,
     split_logs,
 )
 from monitoring.store.connection import Row, copy_in, fetch, stream
 from monitoring.store.interface import LogScan
 from monitoring.store.samples import DAY_MS, day_of_ms
+from monitoring.store.stored_text import Rows, StoredText
 from monitoring.telemetry import LEVEL_WORDS
 
 NS_IN_MS = 1_000_000
@@ -89,7 +93,9 @@ def append_logs(
         streams, days, ts_ns = streams[order], days[order], ts_ns[order]
         levels, text = levels[order], text.take(pa.array(order))
     text = text.combine_chunks()
-    partitions.ensure({_day_of(int(day) * DAY_NS) for day in np.unique(days)}, now=now)
+    partitions.ensure(
+        {day_of_ns(int(day) * DAY_NS) for day in np.unique(days)}, now=now
+    )
     changes = np.flatnonzero((np.diff(streams) != 0) | (np.diff(days) != 0)) + 1
     bounds = [0, *changes.tolist(), len(streams)]
     every = LogLines(ts_ns, levels, ts_ns, ts_ns, text)  # No origin is stored yet.
@@ -101,7 +107,7 @@ def append_logs(
     copy_in(partitions.LOGS, COLUMNS, rows)
 
 
-def _day_of(ts_ns: int) -> date:
+def day_of_ns(ts_ns: int) -> date:
     return day_of_ms(ts_ns // NS_IN_MS)
 
 
@@ -111,7 +117,7 @@ def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines)
     full = len(lines) > MAX_LINES // 2 or len(raw) > MAX_BYTES // 2
     first, last = int(lines.ts_ns[0]), int(lines.ts_ns[-1])
     return (
-        _day_of(first),
+        day_of_ns(first),
         organization_id,
         stream_id,
         MERGED if full and level == FRESH else level,
@@ -146,26 +152,35 @@ def blocks_in_order(
             size = min(size * 2, LARGEST_FETCH)
 
 
-def blocks_to_count(
-    scan: LogScan, borders_ns: Int64s
-) -> Generator[list[StoredBlock], None, None]:
-    """Yield all blocks in question, with a payload only where it must be looked into.
+# The first bytes of a payload say how long its head is; of an uncompressed column
+# only the pages that `substring` asks for are read.
+_LENGTH = f"('x' || encode(substring(payload FROM 1 FOR {HEAD_LENGTH}), 'hex'))"
+_HEAD = f"substring(payload FROM 1 FOR {HEAD_LENGTH} + {_LENGTH}::bit(32)::int)"
 
-    That is where lines are chosen by their text, and where a block lies on both sides
-    of a border; the borders are sorted.
+
+def blocks_to_count(
+    scan: LogScan, borders_ns: Int64s, *, of_bytes: bool = False
+) -> Generator[list[StoredBlock], None, None]:
+    """Yield all blocks in question, with what of them must be looked into.
+
+    Where lines are chosen by their text that is the payload. Otherwise a block that
+    lies on one side of every border is counted as a whole, and of others the times
+    decide, which are in the head. The borders are sorted.
     """
     undivided = (
         "width_bucket(min_ts, %s::bigint[]) = width_bucket(max_ts, %s::bigint[])"
     )
-    borders = borders_ns.tolist()
-    whole, more = (undivided, [borders] * 2) if not scan.filters else ("false", [])
-    where, parameters = _conditions(scan)
+    part = "payload" if of_bytes else _HEAD
+    parameters: list[Any] = [borders_ns.tolist()] * 2
+    if scan.filters:
+        undivided, part, parameters = "false", "payload", []
+    where, more = _conditions(scan)
     query = (
         "SELECT id, stream_id, min_ts, max_ts, level_counts, size,"  # noqa: S608 - constants
-        f" CASE WHEN {whole} THEN NULL ELSE payload END"
+        f" CASE WHEN {undivided} THEN NULL ELSE {part} END"
         f" FROM monitoring_logblock WHERE {where}"
     )
-    with stream(query, [*more, *parameters]) as cursor:
+    with stream(query, [*parameters, *more]) as cursor:
         while rows := cursor.fetchmany(LARGEST_FETCH):
             yield [StoredBlock(*row) for row in rows]
 
@@ -196,14 +211,22 @@ def _conditions(scan: LogScan) -> tuple[str, list[Any]]:
     parts = [_OF_INTEREST]
     parameters: list[Any] = [
         scan.organization_id,
-        _day_of(scan.start_ns),
-        _day_of(scan.end_ns),
+        day_of_ns(scan.start_ns),
+        day_of_ns(scan.end_ns),
         scan.start_ns,
         scan.end_ns,
     ]
     if scan.streams is not None:
         parts.append("stream_id = ANY(%s::bigint[])")
         parameters.append(list(scan.streams))
+    test, more = filter_conditions(scan)
+    return " AND ".join([*parts, test]), [*parameters, *more]
+
+
+def filter_conditions(scan: LogScan) -> tuple[str, list[Any]]:
+    """Return the SQL condition for levels and texts, of blocks and archived pieces."""
+    parts = ["true"]
+    parameters: list[Any] = []
     if not scan.any_level:
         # PostgreSQL counts array elements from 1.
         counts = [f"level_counts[{level + 1}]" for level in sorted(scan.levels)]
@@ -233,24 +256,26 @@ def _may_satisfy(clause: log_search.Clause) -> tuple[str, list[int]]:
     return "(" + " OR ".join(f"({choice})" for choice in choices) + ")", parameters
 
 
-def text_to_decide(scan: LogScan) -> list[str]:
-    """Return the text columns without which nothing can be said about a line."""
-    return ["line"] if scan.filters else []
-
-
-def wanted_rows(lines: LogLines, scan: LogScan) -> npt.NDArray[np.intp]:
+def wanted_rows(lines: LogLines, stored: StoredText | None, scan: LogScan) -> Rows:
     """Return which of a block's lines are wanted, in their order.
 
-    `lines` must have been decoded with the columns that `text_to_decide` names.
+    Without filters the text does not matter.
     """
-    start = int(np.searchsorted(lines.ts_ns, scan.start_ns))
-    end = int(np.searchsorted(lines.ts_ns, scan.end_ns))
-    chosen = np.ones(end - start, np.bool_)
+    chosen = np.zeros(len(lines), np.bool_)
+    chosen[slice(*np.searchsorted(lines.ts_ns, (scan.start_ns, scan.end_ns)))] = True
     if not scan.any_level:
         wanted = np.zeros(len(LEVEL_WORDS), np.bool_)
         wanted[[int(level) for level in scan.levels]] = True
-        chosen &= wanted[lines.levels[start:end]]
+        chosen &= wanted[lines.levels]
+    if stored is None or not scan.filters:
+        return np.flatnonzero(chosen)
+    return stored.passing(scan.filters, chosen)
+
+
+def rows_to_count(block: StoredBlock, scan: LogScan) -> tuple[LogLines, Rows]:
+    """Open as much of a block as was read, and return which of its lines count."""
     if scan.filters:
-        text = lines.text.slice(start, end - start).column("line").combine_chunks()
-        chosen &= log_search.passing(text, scan.filters)
-    return np.flatnonzero(chosen) + start
+        lines, stored = open_logs(block.bytes, block.id)
+        return lines, wanted_rows(lines, stored, scan)
+    lines = decode_head(block.bytes, block.id)
+    return lines, wanted_rows(lines, None, scan)

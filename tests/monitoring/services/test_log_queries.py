@@ -187,9 +187,9 @@ def test_an_early_end_of_the_reading_leaves_the_rest_unread(scope, monkeypatch):
     from monitoring.store import log_scans
 
     decoded = []
-    decode = log_scans.decode_logs
+    open_logs = log_scans.open_logs
     monkeypatch.setattr(
-        log_scans, "decode_logs", lambda *a, **k: decoded.append(a) or decode(*a, **k)
+        log_scans, "open_logs", lambda *a: decoded.append(a) or open_logs(*a)
     )
     for n in range(40):
         append(scope, log_batch([(NOW_NS - n * SECOND, f"line {n}")]))

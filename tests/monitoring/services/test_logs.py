@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services import compaction, logs
 from monitoring.services.append import append_logs
-from monitoring.store.log_reads import decode_logs
+from monitoring.store import log_reads
+from monitoring.store import logs as logs_store
+from monitoring.store.blocks import open_logs
 from monitoring.telemetry import Level, TooMuchDataError
 from tests.factories.accounts import OrganizationFactory
 from tests.factories.monitoring import log_batch, mixed_log_batch, system_scope
@@ -318,14 +320,15 @@ def test_a_line_of_an_odd_time_is_stored_under_its_arrival(scope, ts_ns, stored)
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The ids of the blocks that were decoded."""
+    """The ids of the blocks whose text was read."""
     ids = []
 
-    def counting(payload, block_id, *, text):
+    def counting(payload, block_id):
         ids.append(block_id)
-        return decode_logs(payload, block_id, text=text)
+        return open_logs(payload, block_id)
 
-    monkeypatch.setattr("monitoring.store.log_reads.decode_logs", counting)
+    for module in (logs_store, log_reads):
+        monkeypatch.setattr(module, "open_logs", counting)
     return ids
 
 
