@@ -1,12 +1,13 @@
 from django.urls import path
 
-from monitoring.views import logs, overview
+from monitoring.views import logs, metrics, overview
 
 urlpatterns = [
     path("", overview.show, name="overview"),
     path("overview/figures", overview.figures, name="overview-figures"),
     path("overview/resources", overview.resources, name="overview-resources"),
     path("overview/charts", overview.charts, name="overview-charts"),
+    path("metrics", metrics.show, name="metrics"),
     path("logs", logs.show, name="logs"),
     path("logs/volume", logs.volume, name="logs-volume"),
 ]

@@ -25,6 +25,7 @@ AXIS = 20  # pixels under the plot for the times
 VOLUME_HEIGHT = 84
 HOURS_HEIGHT = 44
 _TICK_COUNT = 6
+_COLOURS = 8
 _DAY_MS = 86_400_000
 
 
@@ -58,9 +59,13 @@ def chart_drawing(context: Context, chart: Chart) -> SafeString:
 def _scale(chart: Chart) -> tuple[float, float]:
     values = [v for s in chart.series for v in s.values]
     values += [t.value for t in chart.thresholds]
+    lowest, highest = shapes.extent(values, lowest=0.0)
+    low = -shapes.nice_top(-lowest, chart.unit) if lowest < 0 else 0.0
     if chart.top is not None:
-        return 0.0, chart.top
-    return 0.0, shapes.nice_top(shapes.extent(values, lowest=0.0)[1], chart.unit)
+        return low, chart.top
+    if low < 0 and not any(v is not None and v > 0 for v in values):
+        return low, 0.0
+    return low, shapes.nice_top(highest, chart.unit)
 
 
 def _axis_labels(lines: Sequence[tuple[float, str]]) -> SafeString:
@@ -111,10 +116,11 @@ def _line(series: ChartSeries, kind: str, low: float, high: float) -> SafeString
 
 
 def series_class(series: Sequence[ChartSeries], index: int) -> str:
-    """Return the class of a series: c1 to c8 in their order, cmp for a comparison."""
+    """Return the class of a series: c1 to c8 in turn, cmp for a comparison."""
     if series[index].compare:
         return "cmp"
-    return f"c{sum(not s.compare for s in series[: index + 1])}"
+    place = sum(not s.compare for s in series[:index])
+    return f"c{place % _COLOURS + 1}"
 
 
 def _thresholds(chart: Chart, low: float, high: float, plot: int) -> SafeString:

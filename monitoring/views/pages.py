@@ -24,3 +24,12 @@ def start_command() -> str:
         '  -H "Authorization: Bearer $TOKEN" \\\n'
         """  -d '{"timestamp": "'$(date -Is)'", "line": "ERROR payment failed"}'"""
     )
+
+
+def start_metric_command() -> str:
+    """Return what to paste to send the first sample."""
+    return (
+        f"curl {settings.SITE_ROOT}/api/v1/metrics \\\n"
+        '  -H "Authorization: Bearer $TOKEN" \\\n'
+        """  -d '{"name": "orders_total", "type": "counter", "value": 42}'"""
+    )

@@ -8,10 +8,11 @@ import { onThemeChange, token } from "../theme";
 import { zone } from "../time";
 import { inUnit, type Value } from "../units";
 import { furniture } from "./furniture";
-import { facts, topOf, type ChartPayload } from "./payload";
+import { bottomOf, facts, topOf, type ChartPayload } from "./payload";
 import { chartTable } from "./table";
 
 const CURSOR = "page";
+const COLOURS = 8;
 const ROOM_FOR_BYTES = 12;
 const LEFT_EDGE = 16;
 const GUTTER = 44;
@@ -98,7 +99,7 @@ export class ChartPanel {
       },
       scales: {
         x: { time: true, range: () => [this.payload.start / 1000, this.payload.end / 1000] },
-        y: { range: () => [0, topOf(this.payload)] },
+        y: { range: () => [bottomOf(this.payload), topOf(this.payload)] },
       },
       axes: [
         { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (plot, ticks) => this.times(plot, ticks) },
@@ -106,7 +107,7 @@ export class ChartPanel {
           ...axis,
           size: (narrow ? GUTTER_PHONE : GUTTER) + (this.payload.unit.startsWith("bytes") ? ROOM_FOR_BYTES : 0),
           gap: 6,
-          splits: () => [0, 0.25, 0.5, 0.75, 1].map((share) => share * topOf(this.payload)),
+          splits: () => this.levels(),
           values: (_plot, ticks) => ticks.map((tick) => inUnit(tick, this.payload.unit.replace(/\/s$/, ""))),
         },
       ],
@@ -117,6 +118,11 @@ export class ChartPanel {
         setCursor: [(plot) => this.legend(plot.cursor.idx)],
       },
     };
+  }
+
+  private levels(): number[] {
+    const [low, high] = [bottomOf(this.payload), topOf(this.payload)];
+    return [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (high - low));
   }
 
   /** Ticks of the time axis; a longer range names the day at midnight. */
@@ -137,7 +143,7 @@ export class ChartPanel {
   private lines(): uPlot.Series[] {
     let place = 0;
     return this.payload.series.map((series) => {
-      const colour = token(series.compare ? "chart-compare" : `chart-${(place += 1)}`);
+      const colour = token(series.compare ? "chart-compare" : `chart-${(place++ % COLOURS) + 1}`);
       return {
         label: series.name,
         stroke: colour,

@@ -73,7 +73,13 @@ export function niceTop(highest: number, unit = ""): number {
 export function topOf(payload: ChartPayload): number {
   if (payload.top !== null) return payload.top;
   const highest = Math.max(0, ...payload.series.map((each) => facts(each.values).max ?? 0), ...payload.thresholds.map((each) => each.value));
-  return niceTop(highest, payload.unit);
+  return highest === 0 && bottomOf(payload) < 0 ? 0 : niceTop(highest, payload.unit);
+}
+
+/** Zero, or a round number a little below the lowest value. */
+export function bottomOf(payload: ChartPayload): number {
+  const lowest = Math.min(0, ...payload.series.map((each) => facts(each.values).min ?? 0), ...payload.thresholds.map((each) => each.value));
+  return lowest < 0 ? -niceTop(-lowest, payload.unit) : 0;
 }
 
 /** Runs of points at which nothing is known, as [first, last] indexes with known neighbours. */
