@@ -6,8 +6,21 @@ from django.contrib import admin
 from django.http import HttpRequest
 from typing_extensions import override
 
-from accounts.admin import ReadOnlyAdmin, ScopedAdmin
-from monitoring.models import LogStream, Metric, Series
+from accounts.admin import (
+    ReadOnlyAdmin,
+    ScopedAdmin,
+    ServiceAdmin,
+    ServiceForm,
+    admin_scope,
+)
+from monitoring.models import DeleteRequest, LogStream, Metric, RetentionRule, Series
+from monitoring.services.retention_rules import (
+    InvalidRetentionError,
+    RetentionDraft,
+    create_rule,
+    delete_rule,
+    update_rule,
+)
 
 
 @admin.register(Metric)
@@ -35,3 +48,48 @@ class SeriesAdmin(ReadOnlyAdmin):
 class LogStreamAdmin(ReadOnlyAdmin):
     list_display = ["labels", "team", "organization", "created_at"]
     list_select_related = ["team", "organization"]
+
+
+class RetentionRuleForm(ServiceForm):
+    refusal = InvalidRetentionError
+
+    class Meta:
+        model = RetentionRule
+        fields = ["organization", "signal", "team", "selector", "keep_for"]
+
+    @override
+    def save_by_service(self) -> RetentionRule:
+        given = dict(self.cleaned_data)
+        organization = given.pop("organization", None) or self.instance.organization
+        scope = admin_scope(self.request, organization)
+        draft = RetentionDraft(**given)
+        if self.instance.pk:
+            return update_rule(scope, self.instance.pk, draft)
+        return create_rule(scope, draft)
+
+
+@admin.register(RetentionRule)
+class RetentionRuleAdmin(ServiceAdmin):
+    form = RetentionRuleForm
+    list_display = [
+        "position",
+        "signal",
+        "selector",
+        "team",
+        "keep_for",
+        "organization",
+    ]
+    list_filter = ["signal", "organization"]
+    list_select_related = ["team", "organization"]
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_rule(admin_scope(request, obj.organization), obj.pk)
+
+
+@admin.register(DeleteRequest)
+class DeleteRequestAdmin(ReadOnlyAdmin):
+    list_display = ["signal", "selectors", "status", "deleted", "organization"]
+    list_filter = ["signal", "status", "organization"]
+    exclude = ["ids"]
+    list_select_related = ["organization"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from accounts.periodic import Call
+from monitoring.services import archive, deletion
 from monitoring.services.compaction import organizations_to_compact
 
 COMPACT_EVERY_SECONDS = 15
@@ -13,6 +14,11 @@ COMPACT_EVERY_SECONDS = 15
 _FINISH_DAYS_AT = (7, 8)
 _PREPARE_AT = (27, 38)
 _RETAIN_AT = (37, 53)
+_SWEEP_AT = (47, 19)
+
+# Work of every minute has its second.
+_DELETE_AT = 23
+_ARCHIVE_AT = 41
 
 
 def due(now: datetime) -> list[Call]:
@@ -23,6 +29,10 @@ def due(now: datetime) -> list[Call]:
             Call("monitoring.tasks.compact", (organization_id,))
             for organization_id in organizations_to_compact()
         ]
+    if now.second == _DELETE_AT and deletion.is_anything_open():
+        calls.append(Call("monitoring.tasks.delete_requested"))
+    if now.second == _ARCHIVE_AT and archive.is_configured():
+        calls.append(Call("monitoring.tasks.archive_old_days"))
     moment = (now.minute, now.second)
     if moment == _FINISH_DAYS_AT:
         calls.append(Call("monitoring.tasks.compact_finished_days"))
@@ -30,4 +40,6 @@ def due(now: datetime) -> list[Call]:
         calls.append(Call("monitoring.tasks.prepare_partitions"))
     if moment == _RETAIN_AT:
         calls.append(Call("monitoring.tasks.apply_retention"))
+    if moment == _SWEEP_AT and archive.is_configured():
+        calls.append(Call("monitoring.tasks.sweep_archive"))
     return calls

@@ -5,7 +5,7 @@ import time
 
 from django.utils import timezone
 
-from monitoring.services import compaction, retention
+from monitoring.services import archive, compaction, deletion, retention
 
 logger = logging.getLogger(__name__)
 
@@ -37,3 +37,25 @@ def prepare_partitions() -> None:
 def apply_retention() -> None:
     outcome = retention.apply_retention(timezone.now())
     logger.info("Retention: %s", outcome)
+
+
+def delete_requested() -> None:
+    """Work off the requests that may no longer be taken back."""
+    done = deletion.work_off(timezone.now())
+    if done:
+        logger.info("Delete requests done: %s", done)
+
+
+def archive_old_days() -> None:
+    moved = archive.archive_all(timezone.now(), seconds=_SECONDS)
+    if moved:
+        logger.info("Archived %s records", moved)
+
+
+def sweep_archive() -> None:
+    try:
+        swept = archive.sweep(timezone.now())
+    except archive.VaultError as error:
+        logger.warning("The archive cannot be swept, to be tried again: %s", error)
+    else:
+        logger.info("Archive files deleted: %s", swept)

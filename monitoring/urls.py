@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import logs, metrics, overview
+from monitoring.views import logs, metrics, overview, retention
 
 urlpatterns = [
     path("", overview.show, name="overview"),
@@ -10,4 +10,8 @@ urlpatterns = [
     path("metrics", metrics.show, name="metrics"),
     path("logs", logs.show, name="logs"),
     path("logs/volume", logs.volume, name="logs-volume"),
+    path("retention", retention.show, name="retention"),
+    path("retention/<int:pk>", retention.edit, name="retention-edit"),
+    path("retention/<int:pk>/move", retention.move, name="retention-move"),
+    path("retention/<int:pk>/delete", retention.delete, name="retention-delete"),
 ]

@@ -1,8 +1,26 @@
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-from monitoring.api import views
+from monitoring.api import retention, views
+
+router = SimpleRouter(trailing_slash=False)
+router.register(
+    "retention/rules", retention.RetentionRuleViewSet, basename="api-retention-rule"
+)
+router.register(
+    "retention/deletes", retention.DeleteRequestViewSet, basename="api-delete-request"
+)
 
 urlpatterns = [
+    path(
+        "retention/preview",
+        retention.RetentionPreviewAPI.as_view(),
+        name="api-retention-preview",
+    ),
+    path("retention", retention.RetentionStatusAPI.as_view(), name="api-retention"),
+    path("metrics/delete", retention.MetricDeleteAPI.as_view()),
+    path("logs/delete", retention.LogDeleteAPI.as_view()),
+    *router.urls,
     path("logs", views.LogsAPI.as_view(), name="api-logs"),
     path("logs/count", views.LogCountAPI.as_view(), name="api-logs-count"),
     path("logs/volume", views.LogVolumeAPI.as_view(), name="api-logs-volume"),

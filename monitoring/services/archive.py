@@ -5,23 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Count, Max, Min, Sum
 
 from accounts.models import Organization
+from accounts.scope import Scope
 from monitoring.models import ArchiveFile, LifecycleState, Signal
 from monitoring.services import hindrances
 from monitoring.store import archive, archive_reads, deletion, vault
 from monitoring.store.archive import Moved
 from monitoring.store.compaction import last_finished_day
+from monitoring.store.vault import VaultError
 
 __all__ = [
     "Moved",
+    "VaultError",
     "archive_all",
     "archive_organization",
     "is_configured",
     "problems",
+    "summary",
     "sweep",
 ]
 
@@ -69,6 +74,30 @@ def sweep(now: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Archived:
+    """What of a signal is in the archive."""
+
+    signal: str
+    files: int
+    rows: int
+    bytes: int
+    oldest: date | None
+    newest: date | None
+
+
+def summary(scope: Scope) -> list[Archived]:
+    """Return what of the organization's is in the archive."""
+    stored = ArchiveFile.objects.filter(
+        organization_id=scope.organization_id, status=ArchiveFile.Status.STORED
+    )
+    by_signal = stored.order_by("signal").values_list("signal")
+    totals = by_signal.annotate(
+        Count("pk"), Sum("rows"), Sum("size"), Min("day"), Max("day")
+    )
+    return [Archived(*row) for row in totals]
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a file of the archive."""
 
@@ -99,6 +128,6 @@ def _fault(file: ArchiveFile, size: int) -> str | None:
         return f"has {size} bytes instead of {file.size}"
     try:
         rows = len(archive_reads.read_file(file.path))
-    except vault.VaultError as error:
+    except VaultError as error:
         return str(error)
     return None if rows == file.rows else f"has {rows} rows instead of {file.rows}"

@@ -25,6 +25,7 @@ __all__ = [
     "DeleteConflictError",
     "InvalidDeleteError",
     "cancel_delete",
+    "is_anything_open",
     "request_delete",
     "visible_requests",
     "work_off",
@@ -124,6 +125,10 @@ def cancel_delete(scope: Scope, pk: int, *, now: datetime) -> DeleteRequest:
         request.refresh_from_db(fields=["status", "finished_at"])
         audit.record(scope, "telemetry.delete.cancel", request)
     return request
+
+
+def is_anything_open() -> bool:
+    return DeleteRequest.unscoped.filter(status__in=OPEN).exists()
 
 
 def work_off(now: datetime) -> int:

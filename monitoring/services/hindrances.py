@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
+from accounts.scope import Scope
 from monitoring.models import LifecycleState
 from monitoring.store.interface import SourcesGoneError
 from monitoring.store.vault import VaultError
@@ -18,6 +19,11 @@ Work = LifecycleState.Work
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 _DOUBLINGS = 7
+
+
+def visible_hindrances(scope: Scope) -> list[LifecycleState]:
+    """Return what is failing now."""
+    return list(LifecycleState.objects.visible_to(scope).order_by("work"))
 
 
 def may_try(organization_id: int, work: Work, *, now: datetime) -> bool:

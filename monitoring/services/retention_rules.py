@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -40,6 +41,24 @@ class InvalidRetentionError(ValueError):
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__("; ".join(t for texts in fields.values() for t in texts))
         self.fields = fields
+
+
+_DURATION = re.compile(r"(?:(\d{1,4})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?", re.ASCII)
+
+
+def parse_keep_for(text: str) -> timedelta:
+    """Return a duration such as 30d, 2w or 36h. Raises InvalidRetentionError."""
+    found = _DURATION.fullmatch(text.strip())
+    if not text.strip() or found is None:
+        raise InvalidRetentionError({"keep_for": ["Use weeks, days, hours: 2w, 30d."]})
+    weeks, days, hours = (int(part or 0) for part in found.groups())
+    return timedelta(weeks=weeks, days=days, hours=hours)
+
+
+def keep_for_text(keep_for: timedelta) -> str:
+    hours = keep_for // timedelta(hours=1)
+    days, hours = divmod(hours, 24)
+    return (f"{days}d" if days else "") + (f"{hours}h" if hours or not days else "")
 
 
 @dataclass(frozen=True, slots=True)
