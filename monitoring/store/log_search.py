@@ -25,7 +25,7 @@ Clause = tuple[str, ...]
 MAX_CLAUSES = 8
 MAX_CHOICES = 32
 # A needle that is met more often than this in a block is left to RE2.
-MANY_HITS = 500
+MANY_HITS = 5_000
 
 POSITIVE = frozenset({LineOp.CONTAINS, LineOp.MATCHES})
 TEXTUAL = frozenset({LineOp.CONTAINS, LineOp.NOT_CONTAINS})
@@ -114,17 +114,17 @@ def _with_needle(lines: pa.LargeStringArray, needle: bytes) -> Bools | None:
     if last == first:
         return found
     data = lines.buffers()[2].slice(first, last - first).to_pybytes()
+    hits: list[int] = []
     at = data.find(needle)
-    for _ in range(MANY_HITS):
-        if at < 0:
-            return found
-        row = int(np.searchsorted(bounds, first + at, "right")) - 1
-        end = int(bounds[row + 1]) - first
-        if at + len(needle) <= end:
-            found[row] = True
-            at = end - 1
+    while at >= 0:
+        if len(hits) == MANY_HITS:
+            return None
+        hits.append(at)
         at = data.find(needle, at + 1)
-    return None if at >= 0 else found
+    places = np.array(hits, np.int64) + first
+    rows = np.searchsorted(bounds, places, "right") - 1
+    found[rows[places + len(needle) <= bounds[rows + 1]]] = True
+    return found
 
 
 def quoted(text: str) -> str:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from monitoring.store import line_templates, log_search
 from monitoring.store.line_templates import REST, Template
 from monitoring.store.log_search import Bools, Clause
-from monitoring.telemetry import FIELD_PREFIX, LineFilter
+from monitoring.telemetry import FIELD_PREFIX, LineFilter, LineOp
 
 Rows = npt.NDArray[np.intp]
 
@@ -31,6 +31,10 @@ _METADATA = b"template"
 MANY_DISTINCT = 0.7
 # A template that explains fewer lines is not worth its work.
 ENOUGH = 0.75
+# Lines left of which it is cheaper to put them together than to look on.
+FEW = 0.02
+# Shorter pieces of a needle are in nearly every line; more of them tell little.
+TELLING, MOST_PIECES = 2, 3
 
 
 def encode(text: pa.Table, options: pa.ipc.IpcWriteOptions) -> bytes:
@@ -138,52 +142,102 @@ class StoredText:
 
     def passing(self, filters: Sequence[LineFilter], within: Bools) -> Rows:
         """Return which of the rows marked in `within` pass all filters."""
-        rows = np.flatnonzero(within & self._possible(log_search.clauses(filters)))
-        if not len(rows):
+        chosen = within.copy()
+        undecided = []
+        for one in filters:
+            found = self._decided(one)
+            if found is None:
+                undecided.append(one)
+            else:
+                chosen &= found if one.op in log_search.POSITIVE else ~found
+        if undecided and chosen.any():
+            self._narrow(chosen, log_search.clauses(undecided))
+        rows = np.flatnonzero(chosen)
+        if not undecided or not len(rows):
             return rows
         lines = self.lines(None if len(rows) == self.count else rows)
-        return rows[log_search.passing(lines, filters)]
+        return rows[log_search.passing(lines, undecided)]
 
-    def _possible(self, clauses: Iterable[Clause]) -> Bools:
-        """Return rows that may satisfy all clauses, as far as the values tell."""
-        possible = np.ones(self.count, np.bool_)
-        if self.template is None or not self.template.is_seamed:
-            return possible
-        seams = re.compile(f"[{re.escape(self.template.seams)}]+")
-        for clause in clauses:
-            choices = np.zeros(self.count, np.bool_)
-            for text in clause:
-                choices |= self._may_contain(text, seams)
-            possible &= choices
-        if LINE in self.batch.schema.names:
-            possible |= (
-                self.batch.column(LINE).is_valid().to_numpy(zero_copy_only=False)
-            )
-        return possible
+    def _decided(self, one: LineFilter) -> Bools | None:
+        """Return which rows have the filter's texts, where the values alone tell."""
+        template = self._seamed
+        if template is None or one.op not in log_search.TEXTUAL:
+            return None
+        seams = set(template.seams)
+        for value in one.values:
+            if seams.intersection(value) or any(value in c for c in template.constants):
+                return None
+        found = np.zeros(self.count, np.bool_)
+        for value in one.values:
+            self._mark([slot.column for slot in template.slots], value, found)
+        if len(whole := self._whole):
+            lines = self._values(LINE, whole)
+            asked = LineFilter(LineOp.CONTAINS, one.values)
+            found[whole] = log_search.passing(lines, [asked])
+        return found
 
-    def _may_contain(self, text: str, seams: re.Pattern[str]) -> Bools:
-        """A piece between two seams lies inside one value, if not in what is fixed."""
-        possible = np.ones(self.count, np.bool_)
-        constants = self.template.constants if self.template else []
-        for piece in seams.split(text):
-            if piece and not any(piece in constant for constant in constants):
-                found = np.zeros(self.count, np.bool_)
-                for slot in self.template.slots if self.template else ():
-                    self._mark(slot.column, piece, found)
-                possible &= found
-        return possible
+    @property
+    def _whole(self) -> Rows:
+        """The rows whose lines are stored as they are, beside a template."""
+        if LINE not in self.batch.schema.names:
+            return np.empty(0, np.intp)
+        valid = self.batch.column(LINE).is_valid().to_numpy(zero_copy_only=False)
+        return np.flatnonzero(valid)
 
-    def _mark(self, name: str, piece: str, found: Bools) -> None:
-        """Add the rows whose value in the column contains the piece."""
-        column = self.batch.column(name)
-        if column.type == pa.large_string():
-            found |= log_search.containing(pc.fill_null(column, ""), piece)
+    @property
+    def _seamed(self) -> Template | None:
+        return self.template if self.template and self.template.is_seamed else None
+
+    def _narrow(self, chosen: Bools, clauses: Iterable[Clause]) -> None:
+        """Take out rows that cannot satisfy a clause, as far as the values tell."""
+        template = self._seamed
+        if template is None:
             return
-        values = log_search.containing(column.dictionary, piece)
-        if values.any():
-            # The last one stands for null.
-            marks = np.append(values, False)
-            found |= marks[_codes(column)]
+        whole = self._whole[chosen[self._whole]]
+        seams = re.compile(f"[{re.escape(template.seams)}]+")
+        for clause in clauses:
+            found = np.zeros(self.count, np.bool_)
+            for text in clause:
+                possible = chosen.copy()
+                self._keep_possible(possible, _pieces(text, seams, template))
+                found |= possible
+            chosen &= found
+        chosen[whole] = True
+
+    def _keep_possible(self, possible: Bools, pieces: Sequence[str]) -> None:
+        """A piece between two seams lies inside one value, if not in what is fixed."""
+        columns = [slot.column for slot in self.template.slots] if self.template else []
+        for piece in pieces:
+            if np.count_nonzero(possible) <= FEW * self.count:
+                return
+            found = np.zeros(self.count, np.bool_)
+            self._mark(columns, piece, found)
+            possible &= found
+
+    def _mark(self, columns: Iterable[str], piece: str, found: Bools) -> None:
+        """Add the rows where a value of one of the columns contains the piece."""
+        for name in columns:
+            column = self.batch.column(name)
+            if column.type == pa.large_string():
+                found |= log_search.containing(pc.fill_null(column, ""), piece)
+                continue
+            values = log_search.containing(column.dictionary, piece)
+            if values.any():
+                # The last one stands for null.
+                marks = np.append(values, False)
+                found |= marks[_codes(column)]
+
+
+def _pieces(text: str, seams: re.Pattern[str], template: Template) -> list[str]:
+    """Return parts of the text that stand in values, the most telling first."""
+    pieces = [
+        piece
+        for piece in seams.split(text)
+        if piece and not any(piece in constant for constant in template.constants)
+    ]
+    pieces.sort(key=len, reverse=True)
+    long = [piece for piece in pieces if len(piece) >= TELLING]
+    return (long or pieces)[:MOST_PIECES]
 
 
 def _codes(column: pa.DictionaryArray) -> npt.NDArray[Any]:
