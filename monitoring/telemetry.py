@@ -208,6 +208,9 @@ class SampleBatch:
     `series` are label sets with `__name__`; the three arrays have one length:
     `series_index` (int32, into `series`), `ts_ms` (int64, since the epoch) and
     `values` (float64; NaN is a value, the stale NaN ends a series).
+
+    The values of a batch that `is_delta` count since the sample before; they are
+    added up where they are stored.
     """
 
     series: Sequence[Labels]
@@ -216,6 +219,7 @@ class SampleBatch:
     values: npt.NDArray[np.float64]
     metadata: Mapping[str, MetricMetadata] = field(default_factory=dict)
     exemplars: Exemplars = NO_EXEMPLARS
+    is_delta: bool = False
 
     @property
     def count(self) -> int:
@@ -247,7 +251,8 @@ class SampleBatch:
             }
         metadata = {name: (m.type, m.unit, m.help) for name, m in self.metadata.items()}
         lists = {name: _one_list(column) for name, column in columns.items()}
-        return _encode(pa.record_batch(lists), {"metadata": metadata})
+        header = {"metadata": metadata, "is_delta": self.is_delta}
+        return _encode(pa.record_batch(lists), header)
 
     @classmethod
     def decode(cls, payload: bytes) -> SampleBatch:
@@ -268,6 +273,7 @@ class SampleBatch:
                     for name, (kind, unit, text) in header["metadata"].items()
                 },
                 exemplars=_exemplars(columns),
+                is_delta=header["is_delta"],
             )
         except (KeyError, AttributeError, ValueError) as error:
             raise CorruptBatchError(f"not a batch of samples: {error}") from error

@@ -1,5 +1,6 @@
 from monitoring.models.archive import ArchiveFile, ArchivePiece
 from monitoring.models.block import LogBlock, SampleBlock
+from monitoring.models.delta import DeltaTotal
 from monitoring.models.exemplar import Exemplar
 from monitoring.models.retention import (
     DeleteRequest,
@@ -15,6 +16,7 @@ __all__ = [
     "ArchiveFile",
     "ArchivePiece",
     "DeleteRequest",
+    "DeltaTotal",
     "Exemplar",
     "LifecycleState",
     "LogBlock",

@@ -22,7 +22,9 @@ def request_encoding(headers: Headers) -> str:
 
 
 def accepted(message: Message, encoding: str) -> Answer:
-    return Answer(200, otlp.encode(message, encoding), encoding)
+    # Said also of an answer without content, as a full success is in protobuf.
+    headers = {"Content-Type": encoding}
+    return Answer(200, otlp.encode(message, encoding), encoding, headers)
 
 
 def refuse(error: RefusedError, headers: Headers) -> Answer:

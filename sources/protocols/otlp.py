@@ -79,6 +79,8 @@ def parse(body: bytes, encoding: str, message: type[Body]) -> Body:
         if encoding == PROTOBUF:
             return message.FromString(body)
         document = orjson.loads(body)
+        if not isinstance(document, dict):
+            raise TypeError("it is no object")  # noqa: TRY301 - one answer for all
         _ids_to_base64(document)
         return json_format.ParseDict(document, message(), ignore_unknown_fields=True)
     except DecodeError:

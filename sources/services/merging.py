@@ -55,7 +55,7 @@ def _joined_logs(batches: Sequence[LogBatch]) -> LogBatch:
 def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
     """Return all samples in their order; the later metadata of a metric wins.
 
-    Label sets stay packed: thousands of them are new once, and known ever after.
+    Either all of the batches are deltas, or none is. Label sets stay packed: thousands of them are new once, and known ever after.
     """
     if len(batches) == 1:
         return batches[0]
@@ -77,6 +77,7 @@ def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
         values=np.concatenate([batch.values for batch in batches]),
         metadata=metadata,
         exemplars=_joined_exemplars(examples),
+        is_delta=batches[0].is_delta,
     )
 
 

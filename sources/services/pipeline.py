@@ -152,11 +152,16 @@ def _store_logs(
 def _store_samples(
     scope: Scope, group: Sequence[Decoded], team_id: int | None, now: datetime
 ) -> None:
-    batches = [batch for _, batch in group if isinstance(batch, SampleBatch)]
-    if batches:
+    samples = [batch for _, batch in group if isinstance(batch, SampleBatch)]
+    for is_delta in (False, True):
+        batches = [batch for batch in samples if batch.is_delta is is_delta]
+        if not batches:
+            continue
         batch = merge_samples(batches)
         append_samples(scope, batch, team_id=team_id, now=now)
-        _show_samples(scope, batch, team_id)
+        # What deltas add up to is known in the store alone.
+        if not is_delta:
+            _show_samples(scope, batch, team_id)
 
 
 def _show_lines(
