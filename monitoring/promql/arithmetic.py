@@ -8,11 +8,20 @@ import numpy as np
 
 from monitoring.promql.values import Bools, Floats
 
+# LogQL's division: by zero it has no answer, where PromQL's is infinite.
+DIVIDE_OR_NAN = "divide or NaN"
+
+
+def _divide_or_nan(left: Floats, right: Floats) -> Floats:
+    return np.divide(left, np.where(right == 0, np.nan, right))
+
+
 ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
+    DIVIDE_OR_NAN: _divide_or_nan,
     # The sign of the dividend, as in C.
     "%": np.fmod,
     "^": np.power,

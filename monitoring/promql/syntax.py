@@ -128,8 +128,15 @@ class Call:
     returns: ValueType = ValueType.VECTOR
 
 
+class Source:
+    """A vector that is not made of samples: the leaves of LogQL's metric queries."""
+
+    __slots__ = ()
+
+
 Expr = (
-    Number
+    Source
+    | Number
     | String
     | VectorSelector
     | MatrixSelector
@@ -206,7 +213,7 @@ def is_constant(expr: Expr) -> bool:
     """Whether every step of a range query has the same answer."""
     if isinstance(expr, VectorSelector | Subquery) and expr.at is not None:
         return True
-    if isinstance(expr, VectorSelector | Subquery):
+    if isinstance(expr, VectorSelector | Subquery | Source):
         return False
     if isinstance(expr, Call) and expr.name in _CLOCKED:
         return False

@@ -1,0 +1,81 @@
+"""The syntax tree of a template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`.a.b` of the dot; without names it is the dot itself."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """`$x.a`; the name of `$` is empty, and it is what the template began with."""
+
+    name: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, its arguments; a pipeline adds what came before as the last."""
+
+    function: str
+    arguments: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """Commands that hand their values on; `variable` takes the last one."""
+
+    commands: tuple[Operand, ...]
+    variable: str | None = None
+    declares: bool = False
+    index: str | None = None
+
+
+Operand = Literal | Field | Variable | Call | Pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    pipe: Pipe
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    pipe: Pipe
+    body: tuple[Node, ...]
+    otherwise: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    pipe: Pipe
+    body: tuple[Node, ...]
+    otherwise: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    pipe: Pipe
+    body: tuple[Node, ...]
+    otherwise: tuple[Node, ...]
+
+
+Node = Text | Output | If | With | Range
