@@ -28,6 +28,9 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include(api)),
     path("prometheus/api/v1/", include(prometheus)),
+    path("prometheus/", include("sources.api.prometheus_urls")),
+    path("prometheus/", include(prometheus.beside)),
+    path("prometheus/", include("alerts.api.prometheus_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "api/schema/browse/",

@@ -25,7 +25,10 @@ from alerts.models import (
     Notification,
     NotificationChannel,
     Rule,
+    RuleGroup,
+    RuleGroupState,
     RuleLevel,
+    RuleState,
     Transition,
 )
 from monitoring.api.prometheus.base import PrometheusAPI
@@ -101,6 +104,12 @@ def make_things(cast, team, word) -> dict[str, int]:
     channel = NotificationChannel.unscoped.create(
         **common, kind="email", name=word, config={"to": [f"{word}@example.org"]}
     )
+    group = RuleGroup.unscoped.create(**common, namespace="shop", name=word)
+    RuleGroupState.objects.create(group=group, due_at=now)
+    recorded = Rule.unscoped.create(
+        **common, group=group, kind="recording", name=word, query=word
+    )
+    RuleState.objects.create(rule=recorded, due_at=now, error=word)
     rule = Rule.unscoped.create(**common, kind="threshold", name=word, query=word)
     RuleLevel.objects.create(rule=rule, position=0, severity="warning", threshold=1)
     alert = Alert.unscoped.create(
@@ -166,6 +175,8 @@ def make_things(cast, team, word) -> dict[str, int]:
     return {
         "heartbeat": heartbeat.pk,
         "source": source.pk,
+        "group": group.pk,
+        "group_name": word,
         "rule": rule.pk,
         "alert": alert.pk,
         "channel": channel.pk,
@@ -196,6 +207,8 @@ def addresses(route: Route, things: dict[str, int]) -> str:
         ("<int:rule_id>", "rule"),
         ("<int:channel_id>", "channel"),
         ("<str:topic>", "custom.x"),
+        ("<str:namespace>", "shop"),
+        ("<str:group>", "group_name"),
         ("<str:act>", "pause"),
         ("(?P<number>[0-9]{1,18})", "1"),
         ("<str:label>", "word"),

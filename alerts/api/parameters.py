@@ -52,6 +52,10 @@ def _severity(value: str, *, now: datetime) -> Q:
     return Q(severity__in=_one_of("severity", value, Severity.values))
 
 
+def _namespace(value: str, *, now: datetime) -> Q:
+    return Q(namespace=value)
+
+
 def _team(value: str, *, now: datetime) -> Q:
     return Q(team_id=int(value)) if _is_id(value) else Q(team__slug=value)
 
@@ -141,4 +145,5 @@ NOTIFICATIONS = {
     "channel": _channel,
 }
 RULES = {"kind": _kind, "enabled": _enabled, "team": _team}
+RULE_GROUPS = {"namespace": _namespace, "team": _team}
 CHANNELS = {"kind": _kind, "enabled": _enabled, "team": _team}

@@ -80,7 +80,7 @@ def read_rule_file(
     """Read a file of groups. Raises RuleFileError with all that is wrong."""
     document = _load(text)
     reading = _Reading(namespace, default_interval)
-    if not isinstance(document, Mapping):
+    if not isinstance(document, Mapping) or "groups" not in document:
         raise RuleFileError(["the file must have the key “groups”"])
     reading.unknown(document, _FILE_KEYS, "the file")
     groups = _sequence(document.get("groups"))
@@ -89,6 +89,41 @@ def read_rule_file(
     if len(groups) > MAX_GROUPS:
         raise RuleFileError([f"a file may have {MAX_GROUPS} groups"])
     return reading.outcome([reading.group(each) for each in groups])
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """What a prometheus.yml says about rules; `rule_files` are patterns of paths."""
+
+    rule_files: list[str]
+    interval: timedelta
+    jobs: list[str]
+
+
+def read_server_config(text: str) -> ServerConfig | None:
+    """Read a prometheus.yml; None if this is another file. Raises RuleFileError."""
+    document = _load(text)
+    if not isinstance(document, Mapping) or "groups" in document:
+        return None
+    if not {"global", "rule_files", "scrape_configs"} & set(document):
+        return None
+    everywhere = document.get("global")
+    given = everywhere if isinstance(everywhere, Mapping) else {}
+    reading = _Reading("", timedelta(minutes=1))
+    interval = reading.interval(
+        {"interval": given.get("evaluation_interval")}, "global"
+    )
+    reading.outcome([])
+    scrapes = _sequence(document.get("scrape_configs")) or []
+    return ServerConfig(
+        rule_files=[
+            _text(each) for each in _sequence(document.get("rule_files")) or []
+        ],
+        interval=interval,
+        jobs=[
+            _text(each.get("job_name")) for each in scrapes if isinstance(each, Mapping)
+        ],
+    )
 
 
 def read_group(text: str, namespace: str) -> RuleFile:
@@ -227,7 +262,7 @@ class _Reading:
         return RuleGroupDraft(
             namespace=self.namespace,
             name=name,
-            interval=self._interval(found, where),
+            interval=self.interval(found, where),
             limit=self._limit(found, where),
             query_offset=self._duration(found, "query_offset", where),
             labels=labels,
@@ -239,7 +274,7 @@ class _Reading:
             language=language,
         )
 
-    def _interval(self, found: Mapping[str, Any], where: str) -> timedelta:
+    def interval(self, found: Mapping[str, Any], where: str) -> timedelta:
         interval = self._duration(found, "interval", where)
         if not interval:
             return self.default_interval

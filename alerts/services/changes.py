@@ -12,11 +12,12 @@ from django.conf import settings
 from accounts.models import Team
 from alerts.evaluation import Change, ChangeKind, Status
 from alerts.evaluation.reasons import format_value
-from alerts.evaluation.templates import Query, go_float, render_all
+from alerts.evaluation.templates import Query, render_all
 from alerts.models import Alert, Rule, Transition
 from alerts.services import notifications
 from alerts.services.presentation import publish_after_commit
 from alerts.services.specs import states_json
+from monitoring.promql.numbers import general
 
 _UPDATED_FIELDS = [
     "status",
@@ -81,7 +82,7 @@ def _texts_of(rule: Rule, query: Query | None) -> _Texts:
     as_go = rule.kind == Rule.Kind.ALERTING
     return partial(
         render_all,
-        number=go_float if as_go else format_value,
+        number=general if as_go else format_value,
         query=query,
         external_url=settings.SITE_ROOT,
     )

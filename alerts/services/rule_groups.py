@@ -140,6 +140,21 @@ def put_group(
 
 
 @transaction.atomic
+def create_group(
+    scope: Scope, draft: RuleGroupDraft, team: Team | None, *, now: datetime
+) -> RuleGroup:
+    """Create the group; one that exists is refused.
+
+    Raises PermissionDenied and InvalidRuleError.
+    """
+    require_maintainer(scope, team.pk if team else None)
+    _check(scope, draft, team)
+    if _locked(scope, draft) is not None:
+        raise InvalidRuleError({"name": ["Another group has this name."]})
+    return _create(scope, draft, team, now=now)
+
+
+@transaction.atomic
 def delete_group(scope: Scope, group: RuleGroup, *, now: datetime) -> None:
     """Delete the group; its alerts stay as history, its series end.
 

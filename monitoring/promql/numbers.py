@@ -26,7 +26,14 @@ def general(number: float) -> str:
     exponent = digits.adjusted() if number else 0
     if _SMALLEST_EXPONENT <= exponent < _LARGEST_EXPONENT:
         return plain(number)
-    return np.format_float_scientific(number, trim="-", exp_digits=2)
+    return exponential(number)
+
+
+def exponential(number: float) -> str:
+    """Return the shortest text with an exponent, as strconv's 'e' does: 1e+00."""
+    return _special(number) or np.format_float_scientific(
+        number, trim="-", exp_digits=2
+    )
 
 
 def open_metrics(number: float) -> str:

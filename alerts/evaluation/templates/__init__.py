@@ -15,8 +15,6 @@ from alerts.evaluation.templates.functions import (
     NumberFormat,
     Query,
     Sample,
-    go_exponent,
-    go_float,
 )
 from alerts.evaluation.templates.syntax import TemplateError, parse
 
@@ -26,8 +24,6 @@ __all__ = [
     "Sample",
     "TemplateError",
     "check_template",
-    "go_exponent",
-    "go_float",
     "render",
     "render_all",
 ]

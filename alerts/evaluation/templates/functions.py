@@ -15,11 +15,10 @@ import re2
 
 from alerts.evaluation.templates.syntax import TemplateError
 from monitoring.durations import milliseconds_of
+from monitoring.promql.numbers import general
 
 _PRINTF = re.compile(r"%(?:(%)|([-+# 0]*)(\d{0,3})(?:\.(\d{0,2}))?([a-zA-Z]))")
 _LONGEST_TEXT = 20_000
-# Where Go's %g takes to writing an exponent.
-_PLAIN_POWERS = range(-4, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +38,6 @@ class Context:
     number: NumberFormat
     query: Query | None
     external_url: str
-
-
-def go_float(value: float) -> str:
-    """Return the number as Go prints it: 97.3, 1e+06."""
-    if not math.isfinite(value):
-        return _special(value)
-    shortest = go_exponent(value)
-    if int(shortest.partition("e")[2]) in _PLAIN_POWERS:
-        return repr(value).removesuffix(".0")
-    return shortest
-
-
-def go_exponent(value: float) -> str:
-    """Return the fewest digits that are this number, with an exponent: 1e+00."""
-    if not math.isfinite(value):
-        return _special(value)
-    for digits in range(17):
-        text = f"{value:.{digits}e}"
-        if float(text) == value:
-            return text
-    return f"{value:.17e}"
-
-
-def _special(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "+Inf" if value > 0 else "-Inf"
 
 
 def text_of(value: Any, number: NumberFormat) -> str:  # noqa: PLR0911 - one for each type
@@ -152,7 +124,7 @@ def humanize_duration(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else _special(value)
+    return f"{value:.4g}" if math.isfinite(value) else general(value)
 
 
 def _humanize_timestamp(value: float) -> str:
@@ -243,7 +215,7 @@ def _formatted(
     if verb in "feEgG":
         sign = "+" if "+" in flags else ""
         if verb in "gG" and digits is None:
-            return go_float(number_of(value))
+            return general(number_of(value))
         return f"{number_of(value):{sign}.{digits or 6 if digits != '' else 0}{verb}}"
     if verb in "dxXob":
         try:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import threading
+from datetime import UTC, datetime
 from typing import Any
 
+import psutil
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 from typing_extensions import override
 
 from monitoring.api.prometheus.base import ReadOnlyAPI
@@ -16,7 +23,9 @@ from monitoring.api.prometheus.envelope import (
     plain_success,
 )
 from monitoring.api.prometheus.parameters import Parameters
-from monitoring.services import metadata
+from monitoring.durations import format_duration
+from monitoring.services import metadata, queries
+from monitoring.store.interface import MAX_SAMPLES
 
 # Clients choose by it what they may ask: it is the Prometheus that we answer like.
 COMPATIBLE_WITH = "3.5.0"
@@ -68,6 +77,84 @@ class TSDBAPI(ReadOnlyAPI):
                 "seriesCountByLabelValuePair": _stats(found.series_by_pair),
             },
         )
+
+
+class ConfigAPI(ReadOnlyAPI):
+    """/status/config: what a prometheus.yml would say of the platform."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        text = "global:\n  scrape_interval: 1m\n  evaluation_interval: 1m\n"
+        return plain_success(request, {"yaml": text})
+
+
+class FlagsAPI(ReadOnlyAPI):
+    """/status/flags: the settings that clients of Prometheus look for."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        return plain_success(
+            request,
+            {
+                "query.lookback-delta": format_duration(queries.LOOKBACK),
+                "query.timeout": format_duration(queries.MAX_TIME),
+                "query.max-samples": str(MAX_SAMPLES),
+                "storage.tsdb.retention.time": f"{settings.METRIC_RETENTION_DAYS}d",
+                "web.enable-remote-write-receiver": "true",
+                "web.enable-admin-api": "false",
+                "web.enable-lifecycle": "false",
+                "web.external-url": settings.SITE_ROOT,
+            },
+        )
+
+
+class RuntimeInfoAPI(ReadOnlyAPI):
+    """/status/runtimeinfo: of the web process that answers."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        process = psutil.Process()
+        started = datetime.fromtimestamp(process.create_time(), UTC)
+        info = {
+            "startTime": started.isoformat().replace("+00:00", "Z"),
+            "CWD": "",
+            "hostname": socket.gethostname(),
+            "serverTime": timezone.now().isoformat().replace("+00:00", "Z"),
+            "reloadConfigSuccess": True,
+            "lastConfigTime": started.isoformat().replace("+00:00", "Z"),
+            "corruptionCount": 0,
+            "goroutineCount": threading.active_count(),
+            "GOMAXPROCS": len(os.sched_getaffinity(0)),
+            "GOMEMLIMIT": 0,
+            "GOGC": "",
+            "GODEBUG": "",
+            "storageRetention": f"{settings.METRIC_RETENTION_DAYS}d",
+        }
+        return plain_success(request, info)
+
+
+class HealthyAPI(ReadOnlyAPI):
+    """/-/healthy, for clients that look before they ask; it names what they know."""
+
+    text = "Prometheus Server is Healthy.\n"
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        return HttpResponse(self.text, content_type="text/plain; charset=utf-8")
+
+
+class ReadyAPI(HealthyAPI):
+    """/-/ready: who has come so far has been found in the database."""
+
+    text = "Prometheus Server is Ready.\n"
 
 
 def _has_ruler() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from monitoring.api.prometheus import discovery, queries, status
+from monitoring.api.prometheus import admin, discovery, federation, queries, status
 
 aliases = [
     path("query", queries.QueryAPI.as_view()),
@@ -22,4 +22,15 @@ urlpatterns = [
     path("metadata", discovery.MetadataAPI.as_view()),
     path("status/buildinfo", status.BuildInfoAPI.as_view()),
     path("status/tsdb", status.TSDBAPI.as_view()),
+    path("admin/tsdb/delete_series", admin.DeleteSeriesAPI.as_view()),
+    path("status/config", status.ConfigAPI.as_view()),
+    path("status/flags", status.FlagsAPI.as_view()),
+    path("status/runtimeinfo", status.RuntimeInfoAPI.as_view()),
+]
+
+# Beside the API: these stand under /prometheus itself.
+beside = [
+    path("federate", federation.FederateAPI.as_view()),
+    path("-/healthy", status.HealthyAPI.as_view()),
+    path("-/ready", status.ReadyAPI.as_view()),
 ]
