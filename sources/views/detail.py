@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import ScopedRequest, scoped_page
@@ -32,11 +35,18 @@ from sources.services.sources import (
     may_change,
     update_source,
 )
+from sources.services.targets import targets_of
 from sources.views.previews import push_snippets
 from sources.views.rows import Row, rows_of
 
 HOUR = timedelta(hours=1)
-LINES, SAMPLES, FILES, CHANGES = 10, 20, 100, 10
+LINES, SAMPLES, FILES, TARGETS, CHANGES = 10, 20, 100, 200, 10
+# What a target's health is called, and what colours it.
+HEALTH = {
+    "up": ("ok", "Up"),
+    "down": ("critical", "Down"),
+    "unknown": ("unknown", "Not asked yet"),
+}
 
 
 @scoped_page
@@ -117,6 +127,7 @@ def _page(
         "logs_url": logs if has_lines else "",
         "samples": [] if has_lines else _samples(scope, source, now),
         "snippets": _snippets(source),
+        "pool": _pool(source),
         "changes": _changes(scope, source),
         "test": test,
         "can_edit": may_change(scope, source),
@@ -208,6 +219,37 @@ def _size(path: str) -> int:
         return Path(path).stat().st_size
     except OSError:
         return 0
+
+
+def _pool(source: Source) -> dict[str, Any] | None:
+    """Return the targets of a source, those that are down first."""
+    pool = targets_of(source)
+    if pool is None:
+        return None
+    order = {"down": 0, "unknown": 1, "up": 2}
+    listed = sorted(pool.active, key=lambda t: (order.get(t["health"], 1), t["url"]))
+    health = Counter(target["health"] for target in pool.active)
+    return {
+        "up": health["up"],
+        "total": len(pool.active),
+        "dropped": pool.dropped_count,
+        "targets": [_target(target) for target in listed[:TARGETS]],
+        "more": max(0, len(listed) - TARGETS),
+    }
+
+
+def _target(target: Mapping[str, Any]) -> dict[str, Any]:
+    hidden = {"job", "source"}
+    status, word = HEALTH[target["health"]]
+    return {
+        "url": target["url"],
+        "status": status,
+        "word": word,
+        "error": target["last_error"],
+        "labels": {k: v for k, v in target["labels"].items() if k not in hidden},
+        "seconds": target["last_seconds"],
+        "at": parse_datetime(target["last_asked"]) if target["last_asked"] else None,
+    }
 
 
 def _changes(scope: Scope, source: Source) -> list[dict[str, Any]]:
