@@ -257,6 +257,7 @@ INGEST_MAX_ATTEMPTS = env.int("INGEST_MAX_ATTEMPTS", default=5)
 
 # --- Retention -----------------------------------------------------------------
 METRIC_RETENTION_DAYS = env.int("METRIC_RETENTION_DAYS", default=30)
+METRIC_ROLLUP_RETENTION_DAYS = env.int("METRIC_ROLLUP_RETENTION_DAYS", default=400)
 LOG_RETENTION_DAYS = env.int("LOG_RETENTION_DAYS", default=7)
 MAX_RETENTION_DAYS = env.int("MAX_RETENTION_DAYS", default=400)
 ARCHIVE_URL = env.str("ARCHIVE_URL", default="")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from monitoring.promql.annotations import Annotations
 from monitoring.promql.limits import Budget
+from monitoring.promql.rolled import RolledVector
 from monitoring.promql.syntax import Expr, Subquery, VectorSelector
 from monitoring.promql.values import Floats, Grid, Value, Vector
 from monitoring.promql.windows import RangeVector
@@ -27,6 +29,12 @@ class Evaluation(Protocol):
     def text(self, expr: Expr) -> str: ...
 
     def windows(self, expr: Expr, grid: Grid) -> RangeVector: ...
+
+    def rolled(
+        self, expr: Expr, grid: Grid, columns: Sequence[str]
+    ) -> RolledVector | None:
+        """Return the windows as whole buckets of roll-ups, where that can be."""
+        ...
 
     def sample_times(self, selector: VectorSelector, grid: Grid) -> Vector:
         """Return the selected samples' own times, in seconds, as values."""

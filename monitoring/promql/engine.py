@@ -13,6 +13,7 @@ from monitoring.promql.evaluator import Evaluator
 from monitoring.promql.grouping import merge_same
 from monitoring.promql.limits import DEFAULT_LIMITS, Budget, Limits
 from monitoring.promql.parser import parse
+from monitoring.promql.rolled import from_rollups
 from monitoring.promql.selectors import Selection
 from monitoring.promql.syntax import ValueType, type_of
 from monitoring.promql.values import (
@@ -94,6 +95,8 @@ def _evaluator(querier: Querier, grid: Grid, limits: Limits) -> Evaluator:
 
 def _result(value: Value, run: Evaluator, kind: ResultType) -> Result:
     notes, steps = run.notes, run.outer.times_ms
+    for step_ms in sorted(run.selection.rolled_steps):
+        notes.info(from_rollups(step_ms))
     none = np.empty((0, run.outer.count))
     match value:
         case Text(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from monitoring.promql.binary import evaluate_binary
 from monitoring.promql.errors import UnsupportedError
 from monitoring.promql.functions import FUNCTIONS
 from monitoring.promql.limits import Budget
+from monitoring.promql.rolled import RolledVector
 from monitoring.promql.selectors import Selection
 from monitoring.promql.subqueries import subquery_windows
 from monitoring.promql.syntax import (
@@ -95,6 +97,14 @@ class Evaluator:
             case Subquery() as subquery:
                 return subquery_windows(self, subquery, grid)
         raise AssertionError("the parser lets no other types through")
+
+    def rolled(
+        self, expr: Expr, grid: Grid, columns: Sequence[str]
+    ) -> RolledVector | None:
+        matrix = bare(expr)
+        if not isinstance(matrix, MatrixSelector):
+            return None
+        return self.selection.rolled(matrix, grid, columns)
 
     def moved(self, subquery: Subquery, grid: Grid) -> Grid:
         return self.selection.moved(grid, subquery.at, subquery.offset_ms)

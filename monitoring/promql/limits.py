@@ -47,6 +47,12 @@ class Budget:
         _refuse_over(self.limits.max_series, len(data.labels), "series")
         _refuse_over(self.limits.max_samples, self.samples, "samples")
 
+    def admit_buckets(self, series: int, buckets: int) -> None:
+        """Raises TooMuchDataError; a bucket counts as a sample."""
+        self.samples += buckets
+        _refuse_over(self.limits.max_series, series, "series")
+        _refuse_over(self.limits.max_samples, self.samples, "samples")
+
     def admit_points(self, series: int, steps: int) -> None:
         """Raises TooMuchDataError."""
         _refuse_over(self.limits.max_points, series * steps, "points")

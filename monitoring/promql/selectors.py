@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from monitoring.labels import Matcher
 from monitoring.promql.limits import Budget
+from monitoring.promql.rolled import (
+    Buckets,
+    RolledQuerier,
+    RolledVector,
+    fitting_step,
+)
 from monitoring.promql.syntax import At, AtKind, MatrixSelector, VectorSelector
 from monitoring.promql.values import Bools, Floats, Grid, Ints, Vector
 from monitoring.promql.windows import (
@@ -17,7 +25,9 @@ from monitoring.promql.windows import (
     stale,
     without_stale,
 )
-from monitoring.telemetry import Querier, SeriesData
+from monitoring.telemetry import STALE_NAN_BITS, Querier, SeriesData
+
+STALE: Final = np.array([STALE_NAN_BITS], np.int64).view(np.float64)[0]
 
 
 @dataclass(slots=True)
@@ -27,6 +37,8 @@ class Selection:
     querier: Querier
     outer: Grid
     budget: Budget
+    # The steps of the roll-ups that were used.
+    rolled_steps: set[int] = field(default_factory=set)
     _seen: dict[tuple[tuple[Matcher, ...], int, int], SeriesData] = field(
         default_factory=dict
     )
@@ -50,6 +62,44 @@ class Selection:
         named = np.zeros(len(data.labels), np.bool_)
         return RangeVector(data.labels, named, data, grid, ends, matrix.range_ms)
 
+    def rolled(
+        self, matrix: MatrixSelector, grid: Grid, columns: Sequence[str]
+    ) -> RolledVector | None:
+        """Return the same windows as buckets of roll-ups, where that can be."""
+        selector = matrix.selector
+        ends = self.moved(grid, selector.at, selector.offset_ms)
+        step_ms = fitting_step(ends, matrix.range_ms)
+        if step_ms is None:
+            return None
+        first = ends.start_ms - matrix.range_ms
+        data = self._buckets(
+            selector.matchers, first, ends.end_ms, step_ms=step_ms, columns=columns
+        )
+        if data is None:
+            return None
+        self.budget.admit_points(len(data.labels), grid.count)
+        return RolledVector(data, grid, ends, matrix.range_ms)
+
+    def _buckets(
+        self,
+        matchers: tuple[Matcher, ...],
+        start_ms: int,
+        end_ms: int,
+        *,
+        step_ms: int,
+        columns: Sequence[str],
+    ) -> Buckets | None:
+        if not isinstance(self.querier, RolledQuerier):
+            return None
+        self.budget.check()
+        data = self.querier.buckets(
+            matchers, start_ms, end_ms, step_ms=step_ms, columns=columns
+        )
+        if data is not None:
+            self.budget.admit_buckets(len(data.labels), len(data.ends_ms))
+            self.rolled_steps.add(step_ms)
+        return data
+
     def moved(self, grid: Grid, at: At | None, offset_ms: int) -> Grid:
         """Return the times that `@` and `offset` make of the grid's."""
         match at:
@@ -69,10 +119,36 @@ class Selection:
         times = self.moved(grid, selector.at, selector.offset_ms)
         lookback_ms = self.budget.limits.lookback_ms
         first = times.start_ms - lookback_ms + 1
-        data = self._select(selector.matchers, first, times.end_ms)
+        data = self._newest_of_buckets(selector.matchers, times, lookback_ms)
+        if data is None:
+            data = self._select(selector.matchers, first, times.end_ms)
         self.budget.admit_points(len(data.labels), grid.count)
         index, present = newest(data, times, lookback_ms)
         return data, index, present
+
+    def _newest_of_buckets(
+        self, matchers: tuple[Matcher, ...], times: Grid, lookback_ms: int
+    ) -> SeriesData | None:
+        """Return the newest sample of each bucket: where steps are borders, no other
+        sample can be a step's newest.
+        """
+        step_ms = fitting_step(times, 0)
+        if step_ms is None:
+            return None
+        first = times.start_ms - -(-lookback_ms // step_ms) * step_ms
+        columns = ("count", "last", "last_ts", "ended_ts")
+        found = self._buckets(
+            matchers, first, times.end_ms, step_ms=step_ms, columns=columns
+        )
+        if found is None:
+            return None
+        ended = found.columns["ended_ts"] > 0
+        return SeriesData(
+            found.labels,
+            found.offsets,
+            np.where(ended, found.columns["ended_ts"], found.columns["last_ts"]),
+            np.where(ended, STALE, found.columns["last"]),
+        )
 
     def _spread(
         self, data: SeriesData, column: Floats, index: Ints, present: Bools, grid: Grid

@@ -15,7 +15,8 @@ from accounts.scope import Scope
 from monitoring import promql
 from monitoring.labels import METRIC_NAME, Labels, Matcher, MatchOp
 from monitoring.models import Metric
-from monitoring.services import selection
+from monitoring.promql.rolled import Buckets
+from monitoring.services import rollups, selection
 from monitoring.services.buckets import SeriesHistory, summarize
 from monitoring.store import engine
 from monitoring.store.interface import MAX_SAMPLES
@@ -36,10 +37,10 @@ MAX_STEPS = 11_000
 MAX_POINTS = 50_000_000
 MAX_TIME = timedelta(seconds=60)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 # From so many metrics on, blocks are not narrowed by metric.
-MANY_METRICS = 200
+MANY_METRICS = selection.MANY_METRICS
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class _ScopedQuerier:
         run = engine.read_samples(
             self.scope.organization_id,
             found.ids,
-            metrics if len(metrics) < MANY_METRICS else None,
+            metrics if len(metrics) < selection.MANY_METRICS else None,
             start_ms,
             end_ms,
         )
@@ -67,6 +68,19 @@ class _ScopedQuerier:
             offsets=np.append(starts, len(run)).astype(np.int64),
             ts_ms=run.ts_ms,
             values=run.values,
+        )
+
+    def buckets(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        step_ms: int,
+        columns: Sequence[str],
+    ) -> Buckets | None:
+        return rollups.buckets(
+            self.scope, matchers, start_ms, end_ms, step_ms=step_ms, columns=columns
         )
 
 
@@ -88,7 +102,10 @@ def instant(
     Raises promql.PromQLError and TooMuchDataError.
     """
     return promql.instant(
-        querier(scope), expr, time_ms=milliseconds(now), limits=limits(timeout, lookback)
+        querier(scope),
+        expr,
+        time_ms=milliseconds(now),
+        limits=limits(timeout, lookback),
     )
 
 

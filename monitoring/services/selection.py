@@ -21,6 +21,9 @@ from monitoring.telemetry import TooMuchDataError
 # What one query may touch.
 MAX_SERIES = 200_000
 
+# From so many metrics on, blocks are not narrowed by metric.
+MANY_METRICS = 200
+
 # NUL, and halves of a surrogate pair.
 _UNKNOWN_TO_POSTGRESQL = re.compile("[\0\ud800-\udfff]")
 
@@ -63,6 +66,10 @@ class Selected:
         """Ids of the series' metrics, sorted."""
         found: list[int] = np.unique(self.index.metrics[self.rows]).tolist()
         return found
+
+    def of_metrics(self, metrics: Sequence[int]) -> Int64s:
+        """Return the ids of the series of these metrics."""
+        return self.ids[np.isin(self.index.metrics[self.rows], metrics)]
 
     def labels(self) -> list[Labels]:
         return self.index.labels(self.rows)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.store.blocks import Int64s, Samples
+from monitoring.store.rollups import Coverage
 from monitoring.telemetry import Level, LineFilter
 
 ALL_LEVELS = frozenset(Level)
@@ -120,6 +121,22 @@ class Store(Protocol):
         They are sorted by series and time; of doubles, the last appended remains.
         `metrics` are the series' metrics; None spares the narrowing where nearly all
         of them are meant. Raises TooMuchDataError.
+        """
+        ...
+
+    def rolled_up(
+        self,
+        organization_id: int,
+        metrics: Sequence[int],
+        series: Int64s,
+        *,
+        step_ms: int,
+        start_ms: int,
+        end_ms: int,
+    ) -> Coverage:
+        """Return the roll-ups of this step in start < ts <= end, as far as there are.
+
+        A window that is in it is told whole: late samples included.
         """
         ...
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
 
-from monitoring.store import archive_reads, partitions, vault
+from monitoring.store import archive_reads, partitions, rollups, vault
 from monitoring.store.blocks import Int64s, Samples, merge_samples
 from monitoring.store.compaction import organizations_to_compact
 from monitoring.store.connection import snapshot
@@ -18,8 +18,8 @@ from monitoring.store.log_reads import count_logs, log_volume, read_logs
 from monitoring.store.log_scans import count_windows, scan_logs
 from monitoring.store.log_sources import streams_with_lines
 from monitoring.store.logs import append_logs
-from monitoring.store.partitions import delete_orphans
 from monitoring.store.partitions import ensure as prepare
+from monitoring.store.rollups import Coverage
 from monitoring.store.sample_compaction import compact_samples
 from monitoring.store.samples import append_samples, read_runs
 from monitoring.store.tombstones import METRICS, pending
@@ -37,6 +37,7 @@ __all__ = [
     "prepare",
     "read_logs",
     "read_samples",
+    "rolled_up",
     "scan_logs",
     "streams_with_lines",
 ]
@@ -62,6 +63,28 @@ def read_samples(
     return merge_samples([*archived, *stored])
 
 
+def rolled_up(
+    organization_id: int,
+    metrics: Sequence[int],
+    series: Int64s,
+    *,
+    step_ms: int,
+    start_ms: int,
+    end_ms: int,
+) -> Coverage:
+    if pending(organization_id, METRICS, start_ms, end_ms):
+        # Deletions are under way, of which roll-ups do not know yet.
+        return Coverage(step_ms, [])
+    return rollups.coverage(
+        organization_id,
+        metrics,
+        series,
+        step_ms=step_ms,
+        start_ms=start_ms,
+        end_ms=end_ms,
+    )
+
+
 def compact(organization_id: int, *, now: datetime) -> Iterator[int]:
     return chain(
         compact_samples(organization_id, now=now),
@@ -72,3 +95,7 @@ def compact(organization_id: int, *, now: datetime) -> Iterator[int]:
 def delete_before(*, samples: date, logs: date) -> int:
     dropped = partitions.drop_before(partitions.SAMPLES, samples)
     return dropped + partitions.drop_before(partitions.LOGS, logs)
+
+
+def delete_orphans() -> int:
+    return partitions.delete_orphans() + rollups.delete_orphans()

@@ -4,6 +4,7 @@
 - Level 0 to 1: a window with enough samples is split by metric.
 - Level 1: a metric's small blocks of a window are merged.
 - Levels 0 and 1 to 2: when a day is over, each metric's blocks of it become one run.
+- What has left level 0 is rolled up when its window is over (see rollups.py).
 
 Only the oldest blocks of a group are merged, without gaps, and the result takes the
 place in age (`appended`) of its youngest source: so the last appended of doubles wins
@@ -20,7 +21,7 @@ from itertools import groupby, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from monitoring.store import partitions
+from monitoring.store import partitions, rollups
 from monitoring.store.blocks import Samples, decode_samples, merge_samples
 from monitoring.store.compaction import (
     FAN_IN,
@@ -46,11 +47,12 @@ WINDOW_GRACE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Blocks of one day that become blocks of `level`."""
+    """Blocks of one day that become blocks of `level`; `mixed` ones are of level 0."""
 
     day: date
     level: int
     sources: Sequence[Candidate]
+    mixed: bool = False
 
 
 def compact_samples(organization_id: int, *, now: datetime) -> Iterator[int]:
@@ -61,6 +63,17 @@ def compact_samples(organization_id: int, *, now: datetime) -> Iterator[int]:
     for plan in (_mixed_merges, _window_merges, _day_merges, _late_merges):
         for merge in plan(organization_id, now):
             yield _carry_out(organization_id, merge)
+    yield from _roll_up(organization_id, now)
+
+
+def _roll_up(organization_id: int, now: datetime) -> Iterator[int]:
+    """Make the roll-ups that are due; yield how many metrics' each time."""
+    for end_ms, metrics in rollups.due(organization_id, now):
+        with merge_alone(organization_id) as alone:
+            if alone:
+                rollups.roll_up(organization_id, end_ms, metrics)
+        yield len(metrics) if alone else 0
+    rollups.delete_before(organization_id, now)
 
 
 def _mixed_merges(organization_id: int, now: datetime) -> Iterator[Merge]:
@@ -96,7 +109,7 @@ def _mixed_merge(
 def _promotion(day: date, level: int, candidates: list[Candidate]) -> Iterator[Merge]:
     while candidates:
         taken = up_to(candidates, MAX_MERGED_SAMPLES)
-        yield Merge(day, level, taken)
+        yield Merge(day, level, taken, mixed=True)
         candidates = candidates[len(taken) :]
 
 
@@ -167,14 +180,18 @@ def _carry_out(organization_id: int, merge: Merge) -> int:
         rows = take_out(partitions.SAMPLES, "appended", merge.day, ids)
         merged = merge_samples([decode_samples(payload) for _age, payload in rows])
         youngest = rows[-1][0]
-        blocks = _split(organization_id, merge.level, merged)
+        metrics, merged = _metric_of_each(organization_id, merged)
+        if merge.mixed and len(merged):
+            rollups.mark_due(organization_id, metrics, merged)
+        blocks = _split(organization_id, merge.level, metrics, merged)
         copy_in(partitions.SAMPLES, PLACED, [(*row, youngest) for row in blocks])
     return len(ids)
 
 
-def _split(organization_id: int, level: int, merged: Samples) -> Iterator[Row]:
+def _split(
+    organization_id: int, level: int, metrics: npt.NDArray[np.int64], merged: Samples
+) -> Iterator[Row]:
     """Yield the rows of a run: of each metric, from level 1, and not too large."""
-    metrics, merged = _metric_of_each(organization_id, merged)
     if level > 0:
         order = np.argsort(metrics, kind="stable")
         metrics, merged = metrics[order], merged.take(order)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitoring.promql.functions.over_time import Outcome
@@ -27,24 +29,49 @@ def delta(block: Block) -> Outcome:
     return _extrapolate(block, counter=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """First and last samples of windows, and how many there are in each."""
+
+    first: Floats
+    first_ts: Ints
+    last: Floats
+    last_ts: Ints
+    count: Ints | Floats
+    ends_ms: Ints
+    range_ms: int
+
+
 def _extrapolate(block: Block, *, counter: bool) -> Outcome:
     """Return the growth between first and last sample, stretched to the window."""
-    present = block.count > 1
-    first = block.values[block.low]
-    first_ts, last_ts = block.ts_ms[block.low], block.ts_ms[block.last]
-    grown = block.values[block.last] - first
+    edges = Edges(
+        block.values[block.low],
+        block.ts_ms[block.low],
+        block.values[block.last],
+        block.ts_ms[block.last],
+        block.count,
+        block.ends_ms,
+        block.range_ms,
+    )
+    grown = edges.last - edges.first
     if counter:
         grown = _undo_resets(block, grown)
-    sampled = (last_ts - first_ts) / 1000.0
-    spacing = sampled / np.maximum(block.count - 1, 1)
+    return extrapolate(edges, grown, counter=counter), block.count > 1
+
+
+def extrapolate(edges: Edges, grown: Floats, *, counter: bool) -> Floats:
+    """Return the growth, stretched from the samples to the borders of the window."""
+    sampled = (edges.last_ts - edges.first_ts) / 1000.0
+    spacing = sampled / np.maximum(edges.count - 1, 1)
     threshold = spacing * _REACH
-    before = (first_ts - (block.ends_ms - block.range_ms)) / 1000.0
-    after = (block.ends_ms - last_ts) / 1000.0
+    before = (edges.first_ts - (edges.ends_ms - edges.range_ms)) / 1000.0
+    after = (edges.ends_ms - edges.last_ts) / 1000.0
     before = np.where(before >= threshold, spacing / 2, before)
     after = np.where(after >= threshold, spacing / 2, after)
     if counter:
-        before = np.minimum(before, _since_zero(first, grown, sampled))
-    return grown * ((sampled + before + after) / sampled), present
+        before = np.minimum(before, _since_zero(edges.first, grown, sampled))
+    stretched: Floats = grown * ((sampled + before + after) / sampled)
+    return stretched
 
 
 def _since_zero(first: Floats, grown: Floats, sampled: Floats) -> Floats:
