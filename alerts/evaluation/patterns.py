@@ -124,7 +124,7 @@ class PatternSet:
         # A match ends behind its last byte, so its line is the last to start before.
         found = np.searchsorted(starts, ends, side="left") - 1
         # An end where a line starts: an empty match there, or one of a newline.
-        at_start = np.isin(ends, starts)
+        at_start = starts[np.minimum(found + 1, len(starts) - 1)] == ends
         doubtful = np.unique(patterns[at_start])
         patterns = np.concatenate([patterns, patterns[at_start]])
         found = np.concatenate([found, found[at_start] + 1])

@@ -96,17 +96,21 @@ def learn(
     The columns must come in the order in which their values stand in a line.
     """
     names = list(columns)[:MAX_FIELDS]
-    rows = _telling_rows(columns, names, len(lines))
-    texts = lines.take(pa.array(rows)).to_pylist()
-    values = {n: columns[n].take(pa.array(rows)).to_pylist() for n in names}
-    kept = _found_in(texts, values)
-    if not kept:
+    rows = pa.array(_telling_rows(columns, names, len(lines)))
+    texts = lines.take(rows).to_pylist()
+    sample = _sample(texts, {n: columns[n].take(rows).to_pylist() for n in names})
+    if sample is None:
         return None
-    literals, rest = _literals(texts, {name: values[name] for name in kept})
-    if rest is None:
-        slots = tuple(Slot(n, _absent(texts, values, kept, literals, n)) for n in kept)
-        return Template(tuple(literals), slots), None
-    return _with_rest(lines, columns, _Draft(texts, values, kept, literals, rest))
+    gaps = [sample.gaps(place) for place in range(len(sample.kept) + 1)]
+    changing = [place for place, found in enumerate(gaps) if len(set(found)) != 1]
+    literals = [found[0] if found else "" for found in gaps]
+    slots = [sample.slot(place, literals) for place in range(len(sample.kept))]
+    if not changing:
+        return Template(tuple(literals), tuple(slots)), None
+    template = _with_rest(sample, literals, slots, (changing[0], changing[-1]))
+    if template is None:
+        return None
+    return template, _rest_of(lines, columns, template, changing[0])
 
 
 def _telling_rows(columns: Columns, names: Sequence[str], count: int) -> list[int]:
@@ -124,122 +128,88 @@ Values = Mapping[str, Sequence[str | None]]
 Span = tuple[int, int] | None
 
 
-def _found_in(texts: Sequence[str], values: Values) -> list[str]:
-    """Return the columns whose values stand in every line, one behind the other."""
-    kept = list(values)
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Some lines; `spans` has where each kept column's value stands in each of them.
+
+    Before the first and behind the last stand the line's own beginning and end.
+    """
+
+    texts: Sequence[str]
+    kept: Sequence[str]
+    spans: Sequence[Sequence[Span]]
+
+    def gaps(self, place: int) -> list[str]:
+        """Return what stands before a slot where it and its neighbour have values."""
+        return self.between(place, place + 1)
+
+    def between(self, left: int, right: int) -> list[str]:
+        found = []
+        for text, spans in zip(self.texts, self.spans, strict=True):
+            one, other = spans[left], spans[right]
+            if one is not None and other is not None:
+                found.append(text[one[1] : other[0]])
+        return found
+
+    def slot(self, place: int, literals: Sequence[str]) -> Slot:
+        """Return the slot with what the lines write where they have no value."""
+        before, behind = len(literals[place]), len(literals[place + 1])
+        for text, spans in zip(self.texts, self.spans, strict=True):
+            left, own, right = spans[place : place + 3]
+            if own is None and left is not None and right is not None:
+                between = text[left[1] : right[0]]
+                return Slot(self.kept[place], between[before : len(between) - behind])
+        return Slot(self.kept[place])
+
+
+def _sample(texts: Sequence[str], values: Values) -> _Sample | None:
+    """Keep the columns whose values stand in every line, one behind the other."""
+    kept = [n for n in values if any(v is not None for v in values[n])]
     while kept:
+        spans = [_spans(text, values, kept, row) for row, text in enumerate(texts)]
         missed = {
             name
-            for row in range(len(texts))
-            for name, span in zip(kept, _spans(texts, values, kept, row), strict=True)
+            for row, found in enumerate(spans)
+            for name, span in zip(kept, found[1:-1], strict=True)
             if span is None and values[name][row] is not None
         }
         if not missed:
-            return [n for n in kept if any(v is not None for v in values[n])]
+            return _Sample(texts, kept, spans)
         # What is missed behind a wrong find may be found without it.
         kept.remove(next(name for name in kept if name in missed))
-    return []
+    return None
 
 
-def _spans(
-    texts: Sequence[str], values: Values, kept: Sequence[str], row: int
-) -> list[Span]:
-    spans: list[Span] = []
+def _spans(text: str, values: Values, kept: Sequence[str], row: int) -> list[Span]:
+    """Return where each column's value stands in a line, searched left to right."""
+    spans: list[Span] = [(0, 0)]
     reached = 0
     for name in kept:
         value = values[name][row] or ""
-        at = texts[row].find(value, reached) if value else -1
+        at = text.find(value, reached) if value else -1
         spans.append((at, at + len(value)) if at >= 0 else None)
         reached = at + len(value) if at >= 0 else reached
-    return spans
-
-
-def _gaps(texts: Sequence[str], values: Values, place: int) -> list[str]:
-    """Return what stands before slot `place` in lines that have it and its neighbour."""
-    kept = list(values)
-    gaps = []
-    for row, text in enumerate(texts):
-        spans = [(0, 0), *_spans(texts, values, kept, row), (len(text), len(text))]
-        left, right = spans[place], spans[place + 1]
-        if left is not None and right is not None:
-            gaps.append(text[left[1] : right[0]])
-    return gaps
-
-
-def _literals(
-    texts: Sequence[str], values: Values
-) -> tuple[list[str], tuple[int, int] | None]:
-    """Return the literals, and the first and last of those that are none."""
-    every = [_gaps(texts, values, place) for place in range(len(values) + 1)]
-    changing = [place for place, gaps in enumerate(every) if len(set(gaps)) != 1]
-    literals = [gaps[0] if gaps else "" for gaps in every]
-    return literals, (changing[0], changing[-1]) if changing else None
-
-
-def _absent(
-    texts: Sequence[str],
-    values: Values,
-    kept: Sequence[str],
-    literals: Sequence[str],
-    name: str,
-) -> str:
-    """Return what the lines write where they have no value of the column."""
-    place = kept.index(name)
-    before, behind = literals[place], literals[place + 1]
-    for row, text in enumerate(texts):
-        spans = [(0, 0), *_spans(texts, values, kept, row), (len(text), len(text))]
-        left, right = spans[place], spans[place + 2]
-        if values[name][row] is None and left is not None and right is not None:
-            between = text[left[1] : right[0]]
-            return between[len(before) : len(between) - len(behind)]
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What the sample says; the literals from rest[0] to rest[1] are none."""
-
-    texts: Sequence[str]
-    values: Values
-    kept: Sequence[str]
-    literals: Sequence[str]
-    rest: tuple[int, int]
-
-    def slots(self, names: Sequence[str]) -> list[Slot]:
-        return [
-            Slot(n, _absent(self.texts, self.values, self.kept, list(self.literals), n))
-            for n in names
-        ]
+    return [*spans, (len(text), len(text))]
 
 
 def _with_rest(
-    lines: pa.LargeStringArray, columns: Columns, draft: _Draft
-) -> tuple[Template, pa.LargeStringArray] | None:
-    """Everything between the first and the last changing text becomes one column."""
-    first, last = draft.rest
-    left, right = draft.slots(draft.kept[:first]), draft.slots(draft.kept[last:])
+    sample: _Sample,
+    literals: Sequence[str],
+    slots: Sequence[Slot],
+    rest: tuple[int, int],
+) -> Template | None:
+    """Everything from the first to the last changing text becomes one column."""
+    first, last = rest
+    left, right = slots[:first], slots[last:]
     if not left and not right:
         return None
-    before, behind = list(draft.literals[:first]), list(draft.literals[last + 1 :])
-    start, end = _edges(draft, left, right)
-    template = Template((*before, start, end, *behind), (*left, Slot(REST), *right))
-    return template, _rest_of(lines, columns, template, len(left))
-
-
-def _edges(
-    draft: _Draft, left: Sequence[Slot], right: Sequence[Slot]
-) -> tuple[str, str]:
-    """Return the signs with which all changing texts begin and end."""
-    between = []
-    for row, text in enumerate(draft.texts):
-        spans = _spans(draft.texts, draft.values, draft.kept, row)
-        at = spans[len(left) - 1] if left else (0, 0)
-        to = spans[len(spans) - len(right)] if right else (len(text), len(text))
-        if at is not None and to is not None:
-            between.append(text[at[1] : to[0]])
+    between = sample.between(first, last + 1)
     start = _signs(_common(between))
     end = _signs(_common([text[len(start) :][::-1] for text in between]))[::-1]
-    return start, end
+    return Template(
+        (*literals[:first], start, end, *literals[last + 1 :]),
+        (*left, Slot(REST), *right),
+    )
 
 
 def _common(texts: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing_extensions import override
 from monitoring.telemetry import Level
 from sources.formats import levels, timestamps
 from sources.formats.base import Fields, Format, Parsed
-from sources.formats.spans import Bools, as_strings, pack
+from sources.formats.spans import Bools, Text, as_strings, pack
 
 Groups = Mapping[str, pa.Array]
 
@@ -46,7 +46,7 @@ class PatternFormat(Format):
     only.
     """
 
-    patterns: tuple[str, ...]
+    patterns: tuple[str | tuple[str, ...], ...]
     level_of: Callable[[Groups], pa.Array | None] = level_word
     absent: frozenset[str] = frozenset()
     dropped: frozenset[str] = field(default=frozenset({"ts", "level"}))
@@ -72,7 +72,7 @@ class PatternFormat(Format):
         strings = as_strings(lines)
         matched = np.zeros(len(strings), np.bool_)
         for pattern in self.patterns:
-            found = pc.match_substring_regex(strings, pattern)
+            found = pc.match_substring_regex(strings, _whole(pattern))
             matched |= found.to_numpy(zero_copy_only=False)
         return matched
 
@@ -92,8 +92,7 @@ class PatternFormat(Format):
             if not len(rest):
                 break
             part = strings if len(rest) == len(strings) else strings.take(rest)
-            found = pc.extract_regex(part, pattern)
-            hit = found.is_valid().to_numpy(zero_copy_only=False)
+            hit, found = _groups(part, pattern)
             if not hit.any():
                 continue
             matched[rest[hit]] = True
@@ -102,15 +101,17 @@ class PatternFormat(Format):
             self._merge(groups, found, where)
         return matched, groups
 
-    def _merge(self, groups: dict[str, pa.Array], found: pa.Array, where: Any) -> None:
+    def _merge(
+        self, groups: dict[str, pa.Array], found: dict[str, pa.Array], where: Any
+    ) -> None:
         """Add the groups of one pattern; row `i` of the lines is its row `where[i]`."""
         same = (where == np.arange(len(where))).all()
         index = None if same else pa.array(where, mask=where < 0)
-        for group, found_column in zip(found.type, found.flatten(), strict=True):
+        for group, found_column in found.items():
             column = self._present(found_column)
             if index is not None:
                 column = column.take(index)
-            name = group.name.rstrip("_")
+            name = group.rstrip("_")
             held = groups.get(name)
             groups[name] = column if held is None else pc.coalesce(held, column)
 
@@ -126,3 +127,37 @@ class PatternFormat(Format):
         # The bytes stay; only the validity changes.
         buffers = [pa.py_buffer(pack(valid)), *column.buffers()[1:]]
         return pa.Array.from_buffers(column.type, len(column), buffers)
+
+
+def _whole(pattern: str | tuple[str, ...]) -> str:
+    return pattern if isinstance(pattern, str) else "^" + "".join(pattern)
+
+
+def _groups(
+    strings: pa.Array, pattern: str | tuple[str, ...]
+) -> tuple[Bools, dict[str, pa.Array]]:
+    """Return which strings match, and the groups of those that do."""
+    if isinstance(pattern, str):
+        return _extracted(strings, pattern)
+    text = Text.of(strings)
+    starts, rest = text.starts, strings
+    groups: dict[str, pa.Array] = {}
+    for part in pattern[:-1]:
+        hit, found = _extracted(rest, f"^(?P<{_READ}>{part})")
+        lengths = pc.fill_null(pc.binary_length(found.pop(_READ)), 0)
+        starts = starts + lengths.to_numpy()
+        # A null matches no further part.
+        rest = text.cut(starts, text.ends, None if hit.all() else hit)
+        groups |= found
+    hit, found = _extracted(rest, "^" + pattern[-1])
+    return hit, groups | found
+
+
+_READ = "read"
+
+
+def _extracted(strings: pa.Array, pattern: str) -> tuple[Bools, dict[str, pa.Array]]:
+    found = pc.extract_regex(strings, pattern)
+    hit = found.is_valid().to_numpy(zero_copy_only=False)
+    names = [group.name for group in found.type]
+    return hit, dict(zip(names, found.flatten(), strict=True))

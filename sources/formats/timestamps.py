@@ -39,6 +39,9 @@ FIRST_YEAR, LAST_YEAR = 1680, 2260
 LAST_NANOSECOND = 9.2e18
 DECEMBER, LAST_HOUR, LAST_MINUTE, LEAP_SECOND = 12, 23, 59, 60
 
+# From so many times on, equal ones are read once, if there are so many of each.
+MANY, FEW_DISTINCT = 1_000, 4
+
 # How many digits an epoch has, and how many nanoseconds each unit is.
 EPOCH_SECONDS = 10
 EPOCHS = {EPOCH_SECONDS: SECOND, 13: 1_000_000, 16: 1_000, 19: 1}
@@ -53,6 +56,12 @@ def parse(
     An epoch that leads a line counts only when it is plausible: it may be any number.
     """
     strings = as_strings(column)
+    if len(strings) > MANY:
+        # The same second stands in many lines.
+        encoded = strings.dictionary_encode()
+        if len(encoded.dictionary) * FEW_DISTINCT < len(strings):
+            distinct = parse(encoded.dictionary, received_ns, tz=tz, leading=leading)
+            return distinct.take(encoded.indices)
     matrix = heads(strings, WIDTH)
     lengths = np.minimum(pc.binary_length(strings).to_numpy(), WIDTH)
     times = np.full(len(matrix), NO_TIME)

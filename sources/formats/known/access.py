@@ -28,7 +28,7 @@ ACCESS_COMBINED = PatternFormat(
     example='203.0.113.7 - - [10/Oct/2026:13:55:36 -0700] "GET /cart HTTP/1.1" 200 2326 '
     '"https://shop.example/" "Mozilla/5.0"',
     patterns=(
-        "^" + COMMON + AGENT + EXTRA,
+        (CLIENT, REQUEST, RESULT, AGENT, EXTRA),
         "^" + ODD_CLIENT + REQUEST + RESULT + AGENT + EXTRA,
         "^" + ODD_CLIENT + ODD_REQUEST + RESULT + AGENT + EXTRA,
     ),
@@ -42,7 +42,7 @@ ACCESS_COMMON = PatternFormat(
     description="The NCSA common log format.",
     example='203.0.113.7 - alice [10/Oct/2026:13:55:36 -0700] "GET / HTTP/1.0" 404 153',
     patterns=(
-        "^" + COMMON + r"\s*$",
+        (CLIENT, REQUEST, RESULT, r"\s*$"),
         "^" + ODD_CLIENT + ODD_REQUEST + RESULT + r"\s*$",
     ),
     level_of=level_of_status,
@@ -56,8 +56,8 @@ ACCESS_VHOST = PatternFormat(
     example="shop.example:443 203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "
     '"POST /pay HTTP/2.0" 502 0 "-" "curl/8.5"',
     patterns=(
-        VHOST + COMMON + AGENT + EXTRA,
-        VHOST + COMMON + r"\s*$",
+        (VHOST[1:], CLIENT, REQUEST, RESULT, AGENT, EXTRA),
+        (VHOST[1:], CLIENT, REQUEST, RESULT, r"\s*$"),
         VHOST + CLIENT + ODD_REQUEST + RESULT + AGENT + EXTRA,
     ),
     level_of=level_of_status,
