@@ -43,10 +43,20 @@ def write(path: str, content: pa.Buffer) -> None:
         if isinstance(filesystem, fs.LocalFileSystem):
             _write_locally(Path(target), content)
         else:
-            with filesystem.open_output_stream(target) as sink:
-                sink.write(content)
+            _upload(filesystem, target, content)
     except OSError as error:
         raise VaultError(f"{path} could not be written: {error}") from error
+
+
+def _upload(filesystem: fs.FileSystem, target: str, content: pa.Buffer) -> None:
+    """Buckets have no directories to be made first; other file systems may."""
+    try:
+        sink = filesystem.open_output_stream(target)
+    except FileNotFoundError:
+        filesystem.create_dir(target.rpartition("/")[0], recursive=True)
+        sink = filesystem.open_output_stream(target)
+    with sink:
+        sink.write(content)
 
 
 def _write_locally(target: Path, content: pa.Buffer) -> None:
