@@ -13,7 +13,8 @@ import { chartTable } from "./table";
 
 const CURSOR = "page";
 const COLOURS = 8;
-const ROOM_FOR_BYTES = 12;
+// What labels of these units need more than plain numbers.
+const ROOM: Record<string, number> = { bytes: 12, seconds: 28 };
 const LEFT_EDGE = 16;
 const GUTTER = 44;
 const GUTTER_PHONE = 40;
@@ -105,7 +106,7 @@ export class ChartPanel {
         { ...axis, size: AXIS_HEIGHT, gap: 4, grid: { show: false }, space: narrow ? 70 : 90, values: (plot, ticks) => this.times(plot, ticks) },
         {
           ...axis,
-          size: (narrow ? GUTTER_PHONE : GUTTER) + (this.payload.unit.startsWith("bytes") ? ROOM_FOR_BYTES : 0),
+          size: (narrow ? GUTTER_PHONE : GUTTER) + (ROOM[this.payload.unit.replace(/\/s$/, "")] ?? 0),
           gap: 6,
           splits: () => this.levels(),
           values: (_plot, ticks) => ticks.map((tick) => inUnit(tick, this.payload.unit.replace(/\/s$/, ""))),
