@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import time
 from collections.abc import Iterable
@@ -106,7 +107,9 @@ def said(error: BaseException) -> str:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror.lower()
+            # asyncio writes the address instead; a resolver's numbers are not errno's.
+            is_plain = not isinstance(seen, socket.gaierror) and (seen.errno or 0) > 0
+            return (os.strerror(seen.errno or 0) if is_plain else seen.strerror).lower()
         # anyio gathers the errors of several attempts.
         inner = getattr(seen, "exceptions", None)
         seen = inner[0] if inner else seen.__cause__ or seen.__context__

@@ -160,9 +160,9 @@ class Asking(Connector, Generic[T]):
     def ending(self, target: T, ts_ms: int) -> SampleBatch:
         """Return what is to be stored of a target that is no more."""
 
-    @abstractmethod
     def trouble(self) -> str:
         """Return what is wrong beside targets that are down; empty for nothing."""
+        return ""
 
     # --- The connector -----------------------------------------------------------------
 

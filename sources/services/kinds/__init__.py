@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sources.services.kinds import file, host, push, scrape
+from sources.services.kinds import (
+    dns_probe,
+    file,
+    host,
+    http_probe,
+    push,
+    scrape,
+    tcp_probe,
+    tls_probe,
+)
 from sources.services.kinds.base import Config, Kind
 
-KINDS: Mapping[str, Kind] = {
-    module.KIND.name: module.KIND for module in (file, host, push, scrape)
-}
+_MODULES = (file, host, push, scrape, http_probe, tcp_probe, tls_probe, dns_probe)
+KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in _MODULES}
 CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
 
 
