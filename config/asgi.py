@@ -21,12 +21,13 @@ use_pool(settings.DATABASES["default"], size=settings.DB_POOL_SIZE)
 django_application = get_asgi_application()
 
 # Models may be imported only after Django is set up.
+from config.guard import RequestGuard  # noqa: E402 - see above
 from monitoring.consumers import LiveConsumer  # noqa: E402 - see above
 from sources.ingest import IngestEdge  # noqa: E402 - see above
 
 application = ProtocolTypeRouter(
     {
-        "http": IngestEdge(django_application),
+        "http": IngestEdge(RequestGuard(django_application)),
         "websocket": AuthMiddlewareStack(
             URLRouter([path("ws/live", LiveConsumer.as_asgi())])
         ),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from accounts.scope import Scope
 from monitoring.labels import Labels, Matcher, make_labels
 from monitoring.services import selection
+from monitoring.services.cancellation import is_client_gone
 from monitoring.store import engine, log_search
 from monitoring.store.interface import LogScan
 from monitoring.store.log_search import InvalidFilterError
@@ -43,6 +44,8 @@ def deadline_in(limit: timedelta = MAX_TIME) -> Callable[[], None]:
     give_up_at = time.monotonic() + seconds
 
     def deadline() -> None:
+        if is_client_gone():
+            raise LogTimeoutError("the client has left")
         if time.monotonic() > give_up_at:
             raise LogTimeoutError(
                 f"reading the lines took longer than {seconds:g} s: "

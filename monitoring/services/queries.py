@@ -18,6 +18,7 @@ from monitoring.models import Metric
 from monitoring.promql.rolled import Buckets
 from monitoring.services import rollups, selection
 from monitoring.services.buckets import SeriesHistory, summarize
+from monitoring.services.cancellation import is_client_gone
 from monitoring.store import engine
 from monitoring.store.interface import MAX_SAMPLES
 from monitoring.telemetry import (
@@ -140,6 +141,8 @@ def limits(timeout: timedelta, lookback: timedelta) -> promql.Limits:
     give_up_at = time.monotonic() + seconds
 
     def deadline() -> None:
+        if is_client_gone():
+            raise promql.QueryCancelledError("query was canceled in query execution")
         if time.monotonic() > give_up_at:
             raise promql.QueryTimeoutError(f"query took longer than {seconds:g} s")
 
