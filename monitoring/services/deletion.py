@@ -158,6 +158,7 @@ def _carry_out(request: DeleteRequest, now: datetime) -> bool:
     if not request.blocks_erased:
         for step in deletion.erase_blocks(*where):
             _progress(mine, step)
+        deletion.erase_rollups(*where)
         mine.update(blocks_erased=True)
     for step in deletion.erase_files(*where, now):
         _progress(mine, step)

@@ -241,32 +241,50 @@ def _not_rolled_up(asked: dict[str, object]) -> set[tuple[int, int]]:
 
 
 def delete_series(
-    organization_id: int, metric: int, series: Int64s, start_ms: int, end_ms: int
+    organization_id: int, series: Int64s, start_ms: int, end_ms: int
 ) -> None:
-    """Forget the buckets of these series that reach into start <= ts <= end.
+    """Forget the buckets of these series (sorted) that reach into start <= ts <= end.
 
-    Where their other samples are still there, the windows are rolled up again.
+    What is left of their windows is rolled up again, as far as its samples are there.
+    To be called where no compaction runs; joins the caller's transaction.
     """
+    if len(series) == 0:
+        return
     rows = fetch(
-        f"SELECT id, step_ms, end_ts, payload FROM {TABLE} WHERE organization_id = %s"  # noqa: S608 - constants
-        " AND metric_id = %s AND end_ts >= %s AND end_ts < %s FOR UPDATE",
-        [organization_id, metric, start_ms, end_ms + WINDOW_MS],
+        f"SELECT id, metric_id, step_ms, end_ts, payload FROM {TABLE}"  # noqa: S608 - constants
+        " WHERE organization_id = %s AND end_ts >= %s AND end_ts < %s"
+        " AND max_series >= %s AND min_series <= %s",
+        [
+            organization_id,
+            start_ms,
+            end_ms + WINDOW_MS,
+            int(series[0]),
+            int(series[-1]),
+        ],
     )
-    kept_rows = []
-    for _id, step_ms, window, payload in rows:
+    touched: list[int] = []
+    written: list[Row] = []
+    for row_id, metric, step_ms, window, payload in rows:
         run = decode_rolled(payload, step_ms)
         gone = np.isin(run.series, series) & (run.ends_ms >= start_ms)
         gone &= run.ends_ms - step_ms < end_ms
-        if not gone.all():
+        if gone.any():
+            touched.append(row_id)
+        if gone.any() and not gone.all():
             kept = run.take(~gone)
-            kept_rows.append(_row(organization_id, metric, step_ms, window, kept))
-    ids = [row[0] for row in rows]
-    execute(f"DELETE FROM {TABLE} WHERE id = ANY(%s::bigint[])", [ids])  # noqa: S608 - constants
-    copy_in(TABLE, _COLUMNS, kept_rows)
-    ends = np.array([row[2] for row in rows], np.int64)
-    if len(ends):
-        mark = Samples(ends, ends, np.zeros(len(ends)))
-        mark_due(organization_id, np.full(len(ends), metric), mark)
+            written.append(_row(organization_id, metric, step_ms, window, kept))
+    _exchange(organization_id, touched, written)
+
+
+def _exchange(organization_id: int, touched: list[int], written: list[Row]) -> None:
+    execute(
+        "INSERT INTO monitoring_rollupdue (organization_id, metric_id, end_ts)"
+        " SELECT DISTINCT %s::bigint, metric_id, end_ts FROM monitoring_rollupblock"
+        " WHERE id = ANY(%s::bigint[]) ON CONFLICT DO NOTHING",
+        [organization_id, touched],
+    )
+    execute(f"DELETE FROM {TABLE} WHERE id = ANY(%s::bigint[])", [touched])  # noqa: S608 - constants
+    copy_in(TABLE, _COLUMNS, written)
 
 
 def delete_before(organization_id: int, now: datetime) -> int:

@@ -40,6 +40,30 @@ def patterns() -> dict[str, object]:
         return dict(bench.measure())
 
 
+def logs() -> dict[str, object]:
+    """Storing and searching 2 M access lines, against grep on the same text."""
+    with _scratch_django():
+        from tests.bench import logs as bench
+
+        return bench.measure(2_000_000)
+
+
+def logs_10m() -> dict[str, object]:
+    """The same with 10 M lines."""
+    with _scratch_django():
+        from tests.bench import logs as bench
+
+        return bench.measure(10_000_000)
+
+
+def rules() -> dict[str, object]:
+    """A round of 1,000 recording rules over 5,000 series, against Prometheus's."""
+    with _scratch_django():
+        from tests.bench import rules as bench
+
+        return dict(bench.measure())
+
+
 def chaos() -> dict[str, object]:
     """kill -9 of each process in turn, at 1,000 lines/s for a minute."""
     from tests.bench import chaos as bench
@@ -53,6 +77,14 @@ def chaos() -> dict[str, object]:
         "killed": outcome.killed,
         "exactly_once": outcome.exactly_once,
     }
+
+
+def metrics_queries() -> dict[str, object]:
+    """Twenty dashboard queries, here and in Debian's Prometheus."""
+    with _scratch_django():
+        from tests.bench import metrics_queries as bench
+
+        return bench.measure()
 
 
 class _scratch_django:  # noqa: N801 - used as a function
@@ -85,7 +117,11 @@ class _scratch_django:  # noqa: N801 - used as a function
 PARTS: dict[str, Callable[[], dict[str, object]]] = {
     "live": live,
     "patterns": patterns,
+    "logs": logs,
+    "logs_10m": logs_10m,
+    "rules": rules,
     "chaos": chaos,
+    "metrics-queries": metrics_queries,
 }
 
 

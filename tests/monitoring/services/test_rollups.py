@@ -241,7 +241,6 @@ def test_a_deleted_series_leaves_the_rollups(few_samples, scope):
 
     rollups.delete_series(
         scope.organization_id,
-        int(index.metrics[row][0]),
         index.ids[row],
         NOW_MS - 20 * HOUR_MS,
         NOW_MS,
