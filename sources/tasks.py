@@ -6,7 +6,7 @@ import time
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from sources.services import health, housekeeping, live_state
+from sources.services import health, housekeeping, live_state, pushed
 from sources.services.claims import anything_waits
 from sources.services.heartbeats import figures, lateness
 from sources.services.inbox import BacklogFullError
@@ -62,3 +62,11 @@ def deposit_heartbeats() -> None:
 
 def delete_old_records() -> None:
     housekeeping.delete_old_records(timezone.now())
+
+
+def deposit_pushed_groups() -> None:
+    """What does not fit into the inbox now is said again in a while."""
+    try:
+        pushed.deposit_all(timezone.now())
+    except BacklogFullError as error:
+        logger.warning("Pushed groups were left out: %s", error)

@@ -8,6 +8,7 @@ from sources.models.inbox import (
     PipelineMinute,
     SourceMinute,
 )
+from sources.models.pushed import PushedGroup
 from sources.models.source import Source, SourceState
 from sources.models.targets import SourceTargets
 
@@ -22,6 +23,7 @@ __all__ = [
     "IngestReceipt",
     "PingKey",
     "PipelineMinute",
+    "PushedGroup",
     "Source",
     "SourceMinute",
     "SourceState",

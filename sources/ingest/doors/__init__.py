@@ -16,6 +16,7 @@ from sources.ingest.doors import (
     otlp_logs,
     otlp_metrics,
     own,
+    pushgateway,
     remote_write,
     splunk,
 )
@@ -31,6 +32,7 @@ ALL: tuple[Door, ...] = (
     *journald.DOORS,
     *datadog.DOORS,
     *remote_write.DOORS,
+    *pushgateway.DOORS,
 )
 
 # The parts of a path that make it a regular expression.
