@@ -68,3 +68,14 @@ def written(labels) -> str:
     name = pairs.pop("__name__")
     inner = ",".join(f"{key}={value}" for key, value in sorted(pairs.items()))
     return f"{name}{{{inner}}}"
+
+
+def found(batch: SampleBatch) -> dict[str, float | str]:
+    """Return what a probe has found, without the labels of its target."""
+    own = ("instance=", "job=", "target=", "source=")
+    result = {}
+    for series, value in values(batch).items():
+        name, _, inner = series.removesuffix("}").partition("{")
+        kept = [pair for pair in inner.split(",") if not pair.startswith(own)]
+        result[f"{name}{{{','.join(kept)}}}" if kept else name] = value
+    return result

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sources.connectors.probe import Probe
-from tests.sources.connectors.asking import Asking, values
+from tests.sources.connectors.asking import Asking
 
 
 @pytest.fixture
@@ -18,19 +18,3 @@ def probing():
     yield start
     for one in started:
         one.connector.close()
-
-
-@pytest.fixture
-def found():
-    """Return a function from a batch to its values, without the target's own labels."""
-
-    def plain(batch) -> dict[str, float | str]:
-        result = {}
-        for series, value in values(batch).items():
-            name, _, inner = series.removesuffix("}").partition("{")
-            own = ("instance=", "job=", "target=", "source=")
-            kept = [pair for pair in inner.split(",") if not pair.startswith(own)]
-            result[f"{name}{{{','.join(kept)}}}" if kept else name] = value
-        return result
-
-    return plain

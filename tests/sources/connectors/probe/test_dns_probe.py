@@ -10,6 +10,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from tests.sources.connectors.asking import found
+
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 ZONE = {
@@ -75,7 +77,7 @@ def name_server(settings):
         {"record_type": "SOA"},
     ],
 )
-def test_a_name_with_the_expected_records_is_well(probing, name_server, found, config):
+def test_a_name_with_the_expected_records_is_well(probing, name_server, config):
     batch = probing(
         "dns_probe", "shop.example", server=name_server.address, **config
     ).turn()
@@ -83,7 +85,7 @@ def test_a_name_with_the_expected_records_is_well(probing, name_server, found, c
     assert found(batch)["probe_success"] == 1
 
 
-def test_the_answer_is_counted(probing, name_server, found):
+def test_the_answer_is_counted(probing, name_server):
     batch = probing("dns_probe", "shop.example", server=name_server.address).turn()
 
     told = found(batch)
@@ -98,7 +100,7 @@ def test_the_answer_is_counted(probing, name_server, found):
     }
 
 
-def test_a_zone_tells_its_serial_number(probing, name_server, found):
+def test_a_zone_tells_its_serial_number(probing, name_server):
     batch = probing(
         "dns_probe", "shop.example", server=name_server.address, record_type="SOA"
     ).turn()
@@ -115,9 +117,7 @@ def test_a_zone_tells_its_serial_number(probing, name_server, found):
         ("shop.example", {"expected": ["192.0.2.9"]}, "192.0.2.9 is not among 192.0.2.1, 192.0.2.2"),
     ],
 )  # fmt: skip
-def test_a_name_is_not_well_for_a_reason(
-    probing, name_server, found, name, config, reason
-):
+def test_a_name_is_not_well_for_a_reason(probing, name_server, name, config, reason):
     one = probing("dns_probe", name, server=name_server.address, **config)
 
     assert found(one.turn())["probe_success"] == 0

@@ -4,12 +4,13 @@ import gzip
 
 import pytest
 
+from tests.sources.connectors.asking import found
 from tests.sources.http_targets import Answer, HttpTarget
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
-def test_a_url_that_answers_is_well(probing, http_target, found):
+def test_a_url_that_answers_is_well(probing, http_target):
     http_target.answer = lambda path: Answer(b"hello")
 
     batch = probing("http_probe", f"{http_target.url}/x").turn()
@@ -57,9 +58,7 @@ def test_samples_say_what_was_probed(probing, http_target):
         ({"timeout_seconds": 1}, Answer(b"", 302, {"Location": "/"}), "more than 10 redirects"),
     ],
 )  # fmt: skip
-def test_a_url_is_not_well_for_a_reason(
-    probing, http_target, found, config, answer, reason
-):
+def test_a_url_is_not_well_for_a_reason(probing, http_target, config, answer, reason):
     http_target.answer = lambda path: answer
     one = probing("http_probe", http_target.url, **config)
 
@@ -81,7 +80,7 @@ def test_a_url_is_not_well_for_a_reason(
         ({"body_matches": "h.llo", "body_does_not_match": "bye"}, Answer(b"hello")),
     ],
 )  # fmt: skip
-def test_what_is_expected_is_well(probing, http_target, found, config, answer):
+def test_what_is_expected_is_well(probing, http_target, config, answer):
     http_target.answer = lambda path: answer
 
     batch = probing("http_probe", http_target.url, **config).turn()
@@ -89,16 +88,13 @@ def test_what_is_expected_is_well(probing, http_target, found, config, answer):
     assert found(batch)["probe_success"] == 1
 
 
-def test_redirects_are_followed_and_counted(probing, http_target, found):
+def test_redirects_are_followed_and_counted(probing, http_target):
     away = Answer(b"", 302, {"Location": "/there"})
     http_target.answer = lambda path: Answer(b"hi") if path == "/there" else away
 
-    batch = probing("http_probe", http_target.url).turn()
+    told = found(probing("http_probe", http_target.url).turn())
 
-    assert (found(batch)["probe_http_redirects"], found(batch)["probe_success"]) == (
-        1,
-        1,
-    )
+    assert (told["probe_http_redirects"], told["probe_success"]) == (1, 1)
 
 
 def test_it_asks_as_it_was_told(probing, http_target):
@@ -120,7 +116,7 @@ def test_it_asks_as_it_was_told(probing, http_target):
     )
 
 
-def test_what_a_probe_did_not_come_to_know_has_ended(probing, http_target, found):
+def test_what_a_probe_did_not_come_to_know_has_ended(probing, http_target):
     other = HttpTarget()
     one = probing("http_probe", other.url)
     one.turn()

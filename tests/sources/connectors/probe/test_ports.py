@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 from django.utils import timezone
 
+from tests.sources.connectors.asking import found
 from tests.sources.tls_server import TlsServer, make_certificate
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -29,7 +30,7 @@ def tls_server(tmp_path, settings):
         server.close()
 
 
-def test_an_open_port_is_well(probing, http_target, found):
+def test_an_open_port_is_well(probing, http_target):
     batch = probing("tcp_probe", http_target.address).turn()
 
     told = found(batch)
@@ -37,7 +38,7 @@ def test_an_open_port_is_well(probing, http_target, found):
     assert told["probe_ip_protocol"] == 4
 
 
-def test_a_closed_port_is_not_well(probing, http_target, found):
+def test_a_closed_port_is_not_well(probing, http_target):
     one = probing("tcp_probe", "127.0.0.1:1")
 
     assert found(one.turn())["probe_success"] == 0
@@ -45,7 +46,7 @@ def test_a_closed_port_is_not_well(probing, http_target, found):
 
 
 @pytest.mark.parametrize(("expect", "success"), [("^HTTP/1.1 200", 1), ("SSH-2", 0)])
-def test_a_conversation_is_held(probing, http_target, found, expect, success):
+def test_a_conversation_is_held(probing, http_target, expect, success):
     text = r"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     one = probing("tcp_probe", http_target.address, send=text, expect=expect)
 
@@ -55,7 +56,7 @@ def test_a_conversation_is_held(probing, http_target, found, expect, success):
     assert told["probe_failed_due_to_regex"] == 1 - success
 
 
-def test_a_port_may_speak_tls(probing, tls_server, found):
+def test_a_port_may_speak_tls(probing, tls_server):
     server, _ = tls_server()
 
     batch = probing(
@@ -69,7 +70,7 @@ def test_a_port_may_speak_tls(probing, tls_server, found):
     assert found(batch)["probe_success"] == 1
 
 
-def test_a_certificate_tells_when_it_ends(probing, tls_server, found):
+def test_a_certificate_tells_when_it_ends(probing, tls_server):
     server, _ = tls_server(days=30)
     end = (timezone.now() + timedelta(days=30)).timestamp()
 
@@ -82,7 +83,7 @@ def test_a_certificate_tells_when_it_ends(probing, tls_server, found):
     assert told["probe_tls_version_info{version=TLSv1.3}"] == 1
 
 
-def test_a_certificate_that_nobody_trusts_tells_its_end_too(probing, tls_server, found):
+def test_a_certificate_that_nobody_trusts_tells_its_end_too(probing, tls_server):
     server, _ = tls_server(days=30)
     one = probing("tls_probe", f"localhost:{server.port}")
 
@@ -95,7 +96,7 @@ def test_a_certificate_that_nobody_trusts_tells_its_end_too(probing, tls_server,
     )
 
 
-def test_a_certificate_that_ends_soon_is_not_well(probing, tls_server, found):
+def test_a_certificate_that_ends_soon_is_not_well(probing, tls_server):
     server, _ = tls_server(days=5)
     one = probing(
         "tls_probe", f"localhost:{server.port}", tls_verify=False, least_days=14
