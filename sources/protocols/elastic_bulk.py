@@ -34,9 +34,11 @@ _LABELS = {
     "service_name": SERVICE_NAMES,
 }
 _TIMES = ("timestamp", "time")
+_ZONED = re.compile(r"(?:[Zz]|[+-]\d\d:?\d\d)\Z")
 # A date at the end would make every day a stream of its own.
 _DATE = re.compile(r"[-_.]\d{4}[.-]\d\d([.-]\d\d)?\Z")
 
+_TIME_ERROR = "failed to parse field [@timestamp] of type [date]: "
 DOCUMENT = "document_parsing_exception"
 ARGUMENT = "illegal_argument_exception"
 
@@ -61,7 +63,7 @@ class Bulk:
 
 def decode(body: bytes, terms: Terms, *, index: str = "") -> Bulk:
     """`index` is meant where an action names none. Raises MalformedBodyError."""
-    rows = LogRows(terms)
+    rows = LogRows(terms, time_error=_TIME_ERROR)
     actions: list[Action] = []
     kinds: dict[int, str] = {}
     for place, (action, text) in enumerate(_pairs(body, index)):
@@ -128,10 +130,6 @@ def _add(rows: LogRows, place: int, action: Action, text: bytes | None) -> None:
         rows.reject(place, f"failed to parse: {error}")
     except TooDeepError as error:
         rows.reject(place, f"failed to parse: the document {error}")
-    except InvalidTimeError as error:
-        rows.reject(
-            place, f"failed to parse field [@timestamp] of type [date]: {error}"
-        )
 
 
 def _mended(text: bytes) -> bytes:
@@ -146,9 +144,11 @@ def _mended(text: bytes) -> bytes:
 def add_document(
     rows: LogRows, place: int, document: dict[str, Any], *, index: str
 ) -> None:
-    """Raises InvalidTimeError and TooDeepError."""
+    """Raises TooDeepError."""
     flat = flattened(document)
-    time_ns = _time(rows, flat)
+    # The document's own time has to be one; others may be anything else.
+    time = _with_zone(flat.pop("@timestamp", None))
+    time_ns = lenient_time(rows, flat, _TIMES) if time is None else None
     level = take_level(flat)
     labels = take_labels(flat, _LABELS)
     name = _DATE.sub("", index)
@@ -157,21 +157,22 @@ def add_document(
     line = take_text(flat, MESSAGE_NAMES)
     if line is None:
         line = orjson.dumps(document).decode()
-    rows.add(place, line, time_ns=time_ns, level=level, labels=labels, fields=flat)
+    rows.add(
+        place,
+        line,
+        time_ns=time_ns,
+        time=time,
+        level=level,
+        labels=labels,
+        fields=flat,
+    )
 
 
-def _time(rows: LogRows, flat: dict[str, Any]) -> int | None:
-    """The document's own time has to be one; others may be anything else."""
-    if "@timestamp" not in flat:
-        return lenient_time(rows, flat, _TIMES)
-    said = flat.pop("@timestamp")
-    try:
-        return rows.time(said)
-    except InvalidTimeError:
-        # Elasticsearch takes a time without a zone for UTC.
-        if not isinstance(said, str) or "T" not in said:
-            raise
-        return rows.time(f"{said}Z")
+def _with_zone(said: Any) -> Any:
+    """Elasticsearch takes a time without a zone for UTC."""
+    if not isinstance(said, str) or _ZONED.search(said) or said[10:11] != "T":
+        return said
+    return f"{said}Z"
 
 
 def lenient_time(

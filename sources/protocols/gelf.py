@@ -18,7 +18,6 @@ from sources.protocols.json_documents import (
     parsed,
 )
 from sources.protocols.log_rows import LogRows, level_of_severity
-from sources.protocols.timestamps import InvalidTimeError
 
 _KNOWN = frozenset(
     {"version", "host", "short_message", "message", "full_message", "timestamp"}
@@ -68,12 +67,12 @@ def _add(rows: LogRows, place: int, message: Any) -> None:
         rows.add(
             place,
             _line(message),
-            time_ns=rows.time(message.get("timestamp")),
+            time=message.get("timestamp"),
             level=level_of_severity(message.get("level", 1)),
             labels=labels,
             fields=fields,
         )
-    except (GelfError, InvalidTimeError, TooDeepError) as error:
+    except (GelfError, TooDeepError) as error:
         rows.reject(place, str(error))
 
 

@@ -8,7 +8,8 @@ that no line is refused for what it knows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -25,7 +26,11 @@ from sources.protocols.label_sets import (
     index_rows,
 )
 from sources.protocols.levels import InvalidLevelError, level_of
-from sources.protocols.timestamps import InvalidTimeError, values_to_ns
+from sources.protocols.timestamps import (
+    InvalidTimeError,
+    column_to_ns,
+    values_to_ns,
+)
 
 # A field is a column of the whole batch: few lines with many names would cost much.
 MAX_FIELDS = 128
@@ -33,22 +38,34 @@ MAX_FIELD_NAME = 255
 # Where the fields go for which there is no column.
 OTHERS = "other_fields"
 
-_NO_FIELDS: Mapping[str, Any] = {}
+_NOTHING: Mapping[str, Any] = {}
+
+
+class _Row(NamedTuple):
+    place: int
+    line: str
+    time_ns: int | None
+    time: Any
+    level: Level | None
+    labels: Mapping[str, str]
+    fields: Mapping[str, Any]
 
 
 class LogRows:
-    """Takes records in their order; `decoded` makes a batch of them."""
+    """Takes records in their order; `decoded` makes a batch of them.
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._rows: list[
-            tuple[str, int | None, Level | None, Mapping[str, str], Mapping[str, Any]]
-        ] = []
+    `time_error` is what a record's error begins with that is refused for its time.
+    """
+
+    def __init__(self, terms: Terms, *, time_error: str = "") -> None:
+        self._terms, self._time_error = terms, time_error
+        self._rows: list[_Row] = []
         self._sets = LabelSets(terms.labels)
-        self.rejected: list[Rejection] = []
+        self._checked: dict[tuple[tuple[str, str], ...], str | None] = {}
+        self._rejected: list[Rejection] = []
 
     def reject(self, index: int, error: str) -> None:
-        self.rejected.append(Rejection(index, error))
+        self._rejected.append(Rejection(index, error))
 
     def add(
         self,
@@ -56,48 +73,94 @@ class LogRows:
         line: str,
         *,
         time_ns: int | None = None,
+        time: Any = None,
         level: Level | None = None,
-        labels: Mapping[str, str] = _NO_FIELDS,
-        fields: Mapping[str, Any] = _NO_FIELDS,
+        labels: Mapping[str, str] = _NOTHING,
+        fields: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """Take a record, or refuse it with the reason. `fields` are flat."""
+        """Take a record, or refuse it with the reason.
+
+        `time` is as the sender says it, and read later, of all records at once.
+        `fields` are flat.
+        """
         error = self._fault(line, labels)
         if error is None:
-            self._rows.append((line, time_ns, level, labels, fields))
+            self._rows.append(_Row(index, line, time_ns, time, level, labels, fields))
         else:
             self.reject(index, error)
 
     def time(self, value: Any) -> int | None:
-        """Return nanoseconds of a sender's time. Raises InvalidTimeError."""
+        """Return nanoseconds of a time that may be none. Raises InvalidTimeError."""
         found = values_to_ns([value], self._terms)[0]
         if isinstance(found, str):
             raise InvalidTimeError(found)
-        if found is not None and not 0 <= found < 2**63:
-            raise InvalidTimeError(f"timestamp {str(value)[:60]} is out of range")
         return found
 
     def decoded(self) -> Decoded[LogBatch]:
-        lines = pa.array([row[0] for row in self._rows], pa.large_string())
+        times = self._with_times()
+        rows = self._rows
+        lines = pa.array([row.line for row in rows], pa.large_string())
         columns = {
-            "stream": pa.array(index_rows([row[3] for row in self._rows], self._sets)),
-            "ts_ns": pa.array([row[1] for row in self._rows], pa.int64()),
+            "stream": pa.array(index_rows([row.labels for row in rows], self._sets)),
+            "ts_ns": pa.array(times, pa.int64()),
             "line": lines,
-            "level": pa.array([row[2] for row in self._rows], pa.int8()),
-            **field_columns([row[4] for row in self._rows]),
+            "level": pa.array([row.level for row in rows], pa.int8()),
+            **field_columns([row.fields for row in rows]),
         }
-        self.rejected.sort(key=lambda rejection: rejection.index)
+        self._rejected.sort(key=lambda rejection: rejection.index)
         batch = LogBatch(self._sets.sets, pa.table(columns))
-        return Decoded(batch, self.rejected, size_of(lines))
+        return Decoded(batch, self._rejected, size_of(lines))
+
+    def _with_times(self) -> list[int | None]:
+        """Return the times, and let go of the rows whose time cannot be read."""
+        said = [row.time for row in self._rows if row.time is not None]
+        if not said:
+            return [row.time_ns for row in self._rows]
+        found = iter(_read_times(said, self._terms))
+        kept: list[_Row] = []
+        times: list[int | None] = []
+        for row in self._rows:
+            time_ns = row.time_ns if row.time is None else next(found)
+            if isinstance(time_ns, str):
+                self.reject(row.place, self._time_error + time_ns)
+            else:
+                kept.append(row)
+                times.append(time_ns)
+        self._rows = kept
+        return times
 
     def _fault(self, line: str, labels: Mapping[str, str]) -> str | None:
         most = self._terms.max_line_bytes
         if len(line) * 4 > most and len(line.encode()) > most:
             return f"line has {len(line.encode())} bytes; {most} may be"
-        try:
-            check_labels(labels)
-        except InvalidLabelsError as error:
-            return str(error)
-        return None
+        key = tuple(labels.items())
+        if key not in self._checked:
+            self._checked[key] = _fault_in_labels(labels)
+        return self._checked[key]
+
+
+def _fault_in_labels(labels: Mapping[str, str]) -> str | None:
+    try:
+        check_labels(labels)
+    except InvalidLabelsError as error:
+        return str(error)
+    return None
+
+
+def _read_times(said: Sequence[Any], terms: Terms) -> Sequence[int | str | None]:
+    """Return nanoseconds, or what is wrong; times of one kind are read in bulk."""
+    kinds = set(map(type, said))
+    try:
+        if kinds == {str}:
+            column = pa.array(said, pa.string())
+        elif kinds in ({int}, {float}):
+            column = pa.array(said, pa.int64() if kinds == {int} else pa.float64())
+        else:
+            return values_to_ns(said, terms)
+        found: list[int | None] = column_to_ns(column, terms).to_pylist()
+    except (InvalidTimeError, pa.ArrowInvalid, OverflowError):
+        return values_to_ns(said, terms)
+    return found
 
 
 def size_of(lines: pa.Array) -> int:
@@ -131,6 +194,7 @@ def _with_others(
     return folded
 
 
+@lru_cache(maxsize=4096)
 def label_name(name: str) -> str:
     """Return a name as a label has it: what is no letter, digit or _ becomes _."""
     if LABEL_NAME.match(name):

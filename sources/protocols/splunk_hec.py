@@ -103,12 +103,12 @@ def _add(rows: LogRows, faults: dict[int, EventError], place: int, event: Any) -
     except EventError as error:
         faults[place] = error
         rows.reject(place, str(error))
-    except (InvalidTimeError, TooDeepError) as error:
+    except TooDeepError as error:
         rows.reject(place, str(error))
 
 
 def _add_event(rows: LogRows, place: int, event: Any) -> None:
-    """Raises EventError, InvalidTimeError and TooDeepError."""
+    """Raises EventError and TooDeepError."""
     if not isinstance(event, dict):
         raise EventError(Code.INVALID_FORMAT, 'an event is an object: {"event": "…"}')
     if event.get("event") is None:
@@ -124,11 +124,11 @@ def _add_event(rows: LogRows, place: int, event: Any) -> None:
     line, more = _line(event["event"])
     fields = {**more, **fields}
     level = take_level(fields)
-    time_ns = rows.time(event.get("time"))
     if isinstance(event.get("source"), str):
         fields["splunk_source"] = event["source"]
     labels = _labels(event)
-    rows.add(place, line, time_ns=time_ns, level=level, labels=labels, fields=fields)
+    time = event.get("time")
+    rows.add(place, line, time=time, level=level, labels=labels, fields=fields)
 
 
 def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
