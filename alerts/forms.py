@@ -89,7 +89,10 @@ class RuleForm(forms.Form):
     description = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
-    kind = forms.ChoiceField(choices=Rule.Kind.choices, initial=Rule.Kind.THRESHOLD)
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in Rule.ALONE],
+        initial=Rule.Kind.THRESHOLD,
+    )
     query = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -212,3 +215,57 @@ def level_initial(level: LevelDraft) -> dict[str, Any]:
         "recovery_threshold": level.recovery_threshold,
         "channels": [channel.pk for channel in level.channels],
     }
+
+
+class RecordingForm(forms.Form):
+    """A recording rule, and the group that evaluates it."""
+
+    name = forms.CharField(
+        max_length=200,
+        label="Store it as",
+        help_text="The name of the new metric, as in job:requests:rate5m.",
+    )
+    expr = forms.CharField(
+        label="What to compute",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="PromQL. Every series of its answer is stored under the name above.",
+    )
+    labels = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text='Added to every series, one a line: team="shop".',
+    )
+    namespace = forms.CharField(max_length=200, initial="recording")
+    group = forms.CharField(
+        max_length=200,
+        initial="default",
+        help_text="Rules of one group are evaluated one after the other.",
+    )
+    interval_seconds = forms.IntegerField(
+        label="Every so many seconds",
+        initial=60,
+        min_value=1,
+        max_value=86_400,
+        help_text="Of the whole group.",
+    )
+
+    def clean_labels(self) -> dict[str, str]:
+        found = {}
+        for line in self.cleaned_data["labels"].splitlines():
+            if not line.strip():
+                continue
+            parts = _MATCHER.match(line)
+            if parts is None or parts[2] != "=":
+                raise forms.ValidationError(f'“{line}” is no label: team="shop".')
+            found[parts[1]] = parts[3]
+        return found
+
+
+class GroupForm(forms.Form):
+    """A whole group, as a rule file has it."""
+
+    text = forms.CharField(
+        label="The group, as in a rule file",
+        widget=forms.Textarea(attrs={"rows": 24}),
+        strip=False,
+    )

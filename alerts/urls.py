@@ -1,6 +1,15 @@
 from django.urls import path
 
-from alerts.views import acting, detail, listing, overview, rule_editing, rules
+from alerts.views import (
+    acting,
+    detail,
+    groups,
+    listing,
+    overview,
+    recording,
+    rule_editing,
+    rules,
+)
 
 urlpatterns = [
     path("alerts", listing.alert_list, name="alerts"),
@@ -22,6 +31,15 @@ urlpatterns = [
     path("rules", rules.rule_list, name="rules"),
     path("rules/add", rule_editing.rule_add, name="rule-add"),
     path("rules/preview", rule_editing.rule_preview, name="rule-preview"),
+    path("rules/recording/add", recording.recording_add, name="recording-add"),
+    path(
+        "rules/recording/preview",
+        recording.recording_preview,
+        name="recording-preview",
+    ),
+    path("rules/recording/<int:pk>", recording.recording_edit, name="recording-edit"),
+    path("rules/groups/<int:pk>", groups.group_edit, name="rule-group"),
+    path("rules/groups/<int:pk>/delete", groups.group_delete, name="rule-group-delete"),
     path("rules/<int:pk>", rule_editing.rule_edit, name="rule-edit"),
     path("rules/<int:pk>/toggle", rules.rule_toggle, name="rule-toggle"),
     path("rules/<int:pk>/delete", rules.rule_delete, name="rule-delete"),

@@ -19,7 +19,7 @@ from alerts.services.memories import narrowed, remembered_alerts, system_scope
 from monitoring.labels import Labels
 from monitoring.promql import PromQLError
 from monitoring.services.append import LimitExceededError, append_samples
-from monitoring.services.shared_reads import SharedReads
+from monitoring.services.shared_reads import KnownSeries, SharedReads, known_series
 from monitoring.telemetry import TooMuchDataError
 
 _MOST_ERROR = 2000
@@ -38,13 +38,18 @@ def evaluate_group(group_id: int, *, now: datetime) -> bool:
     """
     started = time.monotonic()
     try:
+        # Before the transaction: see there.
+        group = RuleGroup.unscoped.only("organization_id").get(pk=group_id)
+        known = known_series(group.organization_id)
         with transaction.atomic():
             state = _claim(group_id, now=now)
             if state is None:
                 return False
             at = latest_tick(state.group, now)
-            _Round(state, at, now).run()
+            _Round(state, at, now, known).run()
             _advance_clock(state, at, "", now=now, started=started)
+    except RuleGroup.DoesNotExist:
+        return False
     except (DatabaseError, LimitExceededError) as error:
         state = (
             RuleGroupState.objects.select_related("group").filter(pk=group_id).first()
@@ -91,7 +96,13 @@ class _Health:
 class _Round:
     """One evaluation of a group."""
 
-    def __init__(self, state: RuleGroupState, at: datetime, now: datetime) -> None:
+    def __init__(
+        self,
+        state: RuleGroupState,
+        at: datetime,
+        now: datetime,
+        known: KnownSeries | None = None,
+    ) -> None:
         self.state, self.group, self.now = state, state.group, now
         # Everything a round reads and writes is of this moment.
         self.at = at
@@ -99,7 +110,10 @@ class _Round:
         self.rules = self._rules()
         self.scope: Scope = narrowed(system_scope(self.group), self.group.team_id)
         self.reads = SharedReads(
-            self.scope, (rule.query for rule in self.rules), at=self.seen_at
+            self.scope,
+            (rule.query for rule in self.rules),
+            at=self.seen_at,
+            known=known,
         )
         self.known = self._known()
         self.before = group_series.load(state)

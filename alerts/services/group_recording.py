@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from accounts.scope import Scope
 from alerts.models import Rule
 from monitoring.labels import METRIC_NAME, Labels, make_labels
-from monitoring.promql import ResultType
+from monitoring.promql import Result, ResultType
+from monitoring.services import queries
 from monitoring.services.shared_reads import SharedReads
 
 
@@ -16,19 +19,32 @@ class RuleFailedError(Exception):
 
 def recorded(rule: Rule, limit: int, reads: SharedReads) -> dict[Labels, float]:
     """Return the rule's samples. Raises RuleFailedError and what queries do."""
-    result = reads.instant(rule.query)
+    samples = _named_samples(reads.instant(rule.query), rule.name, rule.labels)
+    check_limit(len(samples), limit, "series")
+    return samples
+
+
+def preview_recording(
+    scope: Scope, expr: str, name: str, labels: Mapping[str, str], *, now: datetime
+) -> dict[Labels, float]:
+    """Return what a rule would store now. Raises RuleFailedError and what queries do."""
+    return _named_samples(queries.instant(scope, expr, now=now), name, labels)
+
+
+def _named_samples(
+    result: Result, name: str, more: Mapping[str, str]
+) -> dict[Labels, float]:
     if result.type not in {ResultType.VECTOR, ResultType.SCALAR}:
         raise RuleFailedError("rule result is not a vector or scalar")
     column = result.values[:, 0].tolist() if result.labels else []
     samples = {
-        named(labels, rule.name, rule.labels): value
+        named(labels, name, more): value
         for labels, value in zip(result.labels, column, strict=True)
     }
     if len(samples) < len(column):
         raise RuleFailedError(
             "vector contains metrics with the same labelset after applying rule labels"
         )
-    check_limit(len(samples), limit, "series")
     return samples
 
 

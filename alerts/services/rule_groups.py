@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -167,6 +167,21 @@ def delete_group(scope: Scope, group: RuleGroup, *, now: datetime) -> None:
     group_series.end_all(group, state, now=now)
     audit.record(scope, "rule_group.delete", group, before=group_json(group))
     group.delete()
+
+
+@transaction.atomic
+def take_out(scope: Scope, group: RuleGroup, rule: Rule, *, now: datetime) -> None:
+    """Delete one rule of a group, and the group with its last.
+
+    Raises PermissionDenied.
+    """
+    rows = list(group.rules.all())
+    kept = [grouped_rule(row) for row in rows if row.pk != rule.pk]
+    if not kept:
+        return delete_group(scope, group, now=now)
+    draft = replace(draft_of_group(group), rules=tuple(kept))
+    put_group(scope, draft, group.team, now=now)
+    return None
 
 
 @transaction.atomic

@@ -63,6 +63,10 @@ def rule_add(request: ScopedRequest) -> HttpResponse:
 @scoped_page
 def rule_edit(request: ScopedRequest, pk: int) -> HttpResponse:
     rule = _find(request.scope, pk)
+    if rule.kind == Rule.Kind.RECORDING:
+        return redirect("recording-edit", request.scope.organization_slug, rule.pk)
+    if rule.group is not None:
+        return redirect("rule-group", request.scope.organization_slug, rule.group.pk)
     if request.method != "POST":
         return _page(request, *_forms(request.scope, draft_of(rule)), rule)
     return _save(request, draft_of(rule), rule)

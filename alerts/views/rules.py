@@ -18,12 +18,15 @@ from accounts.http import ScopedRequest, scoped_page
 from accounts.scope import Scope, TeamRole
 from accounts.views.shell import reading_scope
 from alerts.evaluation import Severity
-from alerts.models import Alert, NotificationChannel, Rule
+from alerts.models import Alert, NotificationChannel, Rule, RuleGroup
 from alerts.services.rule_drafts import InvalidRuleError, draft_of
+from alerts.services.rule_groups import visible_groups
 from alerts.services.rules import delete_rule, update_rule, visible_rules
 from alerts.views.listing import cursor_of
 
 PAGE = 50
+# Of groups as many are shown; the API lists all.
+MAX_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class RuleRow:
 @scoped_page
 def rule_list(request: ScopedRequest) -> HttpResponse:
     scope = reading_scope(request)
-    rules = visible_rules(scope)
+    rules = visible_rules(scope).standing_alone()
+    groups = _groups(scope)
     total = rules.count()
     errors = rules.exclude(state__error="").exclude(state=None).count()
     start = cursor_of(request)
@@ -52,8 +56,14 @@ def rule_list(request: ScopedRequest) -> HttpResponse:
         "next_cursor": str(start + PAGE) if start + PAGE < total else "",
         "can_edit": request.scope.has_team_role(None, TeamRole.MAINTAINER),
         "error_count": errors,
+        "groups": groups[:MAX_GROUPS],
+        "more_groups": max(0, len(groups) - MAX_GROUPS),
     }
     return render(request, "alerts/rules.html", context)
+
+
+def _groups(scope: Scope) -> list[RuleGroup]:
+    return list(visible_groups(scope).order_by("namespace", "name"))
 
 
 @require_POST
@@ -75,8 +85,12 @@ def rule_toggle(request: ScopedRequest, pk: int) -> HttpResponse:
 @scoped_page
 def rule_delete(request: ScopedRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(visible_rules(request.scope), pk=pk)
-    delete_rule(request.scope, rule, now=timezone.now())
-    messages.success(request, f"Rule “{rule.name}” is deleted.")
+    try:
+        delete_rule(request.scope, rule, now=timezone.now())
+    except InvalidRuleError as error:
+        messages.error(request, f"“{rule.name}” cannot be deleted: {error}")
+    else:
+        messages.success(request, f"Rule “{rule.name}” is deleted.")
     return redirect("rules", request.scope.organization_slug)
 
 

@@ -79,12 +79,14 @@ class Selected:
         return Selected(self.index, self.rows[~gone])
 
 
-def matching_series(scope: Scope, matchers: Sequence[Matcher]) -> Selected:
-    """Return the visible series that match.
+def matching_series(
+    scope: Scope, matchers: Sequence[Matcher], *, index: SeriesIndex | None = None
+) -> Selected:
+    """Return the visible series that match, of an index taken before if there is one.
 
     Raises TooMuchDataError for more than MAX_SERIES.
     """
-    found = visible_series(scope, matchers)
+    found = visible_series(scope, matchers, index=index)
     if len(found) > MAX_SERIES:
         raise TooMuchDataError(
             f"The query touches {len(found)} series, more than {MAX_SERIES}."
@@ -92,9 +94,14 @@ def matching_series(scope: Scope, matchers: Sequence[Matcher]) -> Selected:
     return found
 
 
-def visible_series(scope: Scope, matchers: Sequence[Matcher] = ()) -> Selected:
+def visible_series(
+    scope: Scope,
+    matchers: Sequence[Matcher] = (),
+    *,
+    index: SeriesIndex | None = None,
+) -> Selected:
     """Return the same, however many there are: for what only counts them."""
-    index = index_of(scope.organization_id)
+    index = index_of(scope.organization_id) if index is None else index
     # The metric's name leaves the fewest for the others to look at.
     by_name = sorted(matchers, key=lambda m: (m.name != METRIC_NAME, m.is_regex))
     return Selected(index, index.matching(by_name, scope.visible_teams))

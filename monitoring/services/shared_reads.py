@@ -29,11 +29,14 @@ from monitoring.services import queries, selection
 from monitoring.services.selection import Selected
 from monitoring.store import engine
 from monitoring.store.blocks import Samples
+from monitoring.store.known_series import index_of
+from monitoring.store.series_index import SeriesIndex
 from monitoring.telemetry import SeriesData, TooMuchDataError
 
 _LOOKBACK_MS = queries.LOOKBACK // timedelta(milliseconds=1)
 
 Matchers = tuple[Matcher, ...]
+KnownSeries = SeriesIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class _Gathering:
     wishes: set[_Wish] = field(default_factory=set)
     found: dict[Matchers, Selected] = field(default_factory=dict)
     run: Samples | None = None
+    data: dict[_Wish, SeriesData] = field(default_factory=dict)
 
     @property
     def start_ms(self) -> int:
@@ -66,12 +70,30 @@ class _Gathering:
         return max(wish.end_ms for wish in self.wishes)
 
 
+def known_series(organization_id: int) -> SeriesIndex:
+    """Return the organization's series for SharedReads.
+
+    Outside of a transaction that writes, what is new since the last time is all that
+    is read, and kept for the next time.
+    """
+    return index_of(organization_id)
+
+
 class SharedReads:
     """A Querier for some expressions at one moment, and what they come to."""
 
-    def __init__(self, scope: Scope, exprs: Iterable[str], *, at: datetime) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        exprs: Iterable[str],
+        *,
+        at: datetime,
+        known: SeriesIndex | None = None,
+    ) -> None:
+        """`known` is what `known_series` returned a moment ago."""
         self.at = at
         self._scope = scope
+        self._known = known
         self._base = queries.querier(scope)
         self._written = _Overlay()
         self._gatherings: dict[int, _Gathering] = {}
@@ -109,17 +131,22 @@ class SharedReads:
         gathering = self._gatherings.get(wish.class_of_length)
         if gathering is None or wish not in gathering.wishes:
             return None
-        try:
-            run = self._read(gathering)
-        except TooMuchDataError:
-            return None  # Alone it may be little enough.
-        return _series_data(gathering.found[wish.matchers], run, wish)
+        if wish not in gathering.data:
+            try:
+                run = self._read(gathering)
+            except TooMuchDataError:
+                return None  # Alone it may be little enough.
+            found = gathering.found[wish.matchers]
+            gathering.data[wish] = _series_data(found, run, wish)
+        return gathering.data[wish]
 
     def _read(self, gathering: _Gathering) -> Samples:
         if gathering.run is None:
             for wish in gathering.wishes:
                 if wish.matchers not in gathering.found:
-                    found = selection.matching_series(self._scope, wish.matchers)
+                    found = selection.matching_series(
+                        self._scope, wish.matchers, index=self._known
+                    )
                     gathering.found[wish.matchers] = found
             gathering.run = self._read_all(gathering)
         return gathering.run

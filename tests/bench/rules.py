@@ -186,8 +186,8 @@ def _run_prometheus(binary: str, directory: Path, now: datetime) -> dict[str, ob
     try:
         return _durations_of("http://127.0.0.1:19099")
     finally:
-        process.terminate()
-        process.wait(20)
+        process.kill()
+        process.wait()
 
 
 def _durations_of(address: str) -> dict[str, object]:
