@@ -33,7 +33,7 @@ class KeepForField(serializers.CharField):
             raise serializers.ValidationError(error.fields["keep_for"]) from None
 
     @override
-    def to_representation(self, value: timedelta) -> str:
+    def to_representation(self, value: timedelta) -> str:  # type: ignore[override]
         return keep_for_text(value)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+from django.conf import settings
 
 from accounts.models import Organization
 from accounts.scope import Scope
@@ -70,8 +71,10 @@ def apply_retention(now: datetime) -> RetentionOutcome:
 
 
 def _forget_series(organization_id: int, now: datetime) -> int:
-    # `last_seen` is true to within hours, and whole days are dropped.
-    kept = longest_kept(organization_id, Signal.METRICS)
+    # `last_seen` is true to within hours, and whole days are dropped. Roll-ups outlive
+    # the samples that they are made of.
+    rolled_up = timedelta(days=settings.METRIC_ROLLUP_RETENTION_DAYS)
+    kept = max(longest_kept(organization_id, Signal.METRICS), rolled_up)
     return registry.delete_unused_series(organization_id, now - kept - 2 * MARGIN)
 
 

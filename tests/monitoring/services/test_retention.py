@@ -51,6 +51,7 @@ def test_days_are_kept_as_long_as_configured(scope, settings):
 
 def test_series_and_streams_out_of_use_go_with_their_last_day(scope, settings):
     settings.LOG_RETENTION_DAYS, settings.METRIC_RETENTION_DAYS = 3, 5
+    settings.METRIC_ROLLUP_RETENTION_DAYS = 5
     append(scope, NOW - 20 * DAY, name="old")
     append(scope, NOW, name="new")
 
