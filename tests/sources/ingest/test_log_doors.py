@@ -48,6 +48,7 @@ WAYS = {
     "loki_protobuf": (LOKI, LOKI_PUSH, PROTOBUF, 204, b""),
     "otlp": (OTLP, OTLP_BODY, JSON, 200, b"{}"),
     "otlp_of_loki": ("/otlp/v1/logs", OTLP_BODY, JSON, 200, b"{}"),
+    "elastic": (BULK, BULK_BODY, NDJSON, 200, b'{"took":'),
     "gelf": (GELF, GELF_BODY, JSON, 202, b""),
     "journald": (JOURNAL, JOURNAL_BODY, EXPORT, 202, b"OK.\n"),
     "datadog": (DATADOG, DATADOG_BODY, JSON, 202, b"{}"),
@@ -91,7 +92,10 @@ def test_a_line_is_taken_as_its_protocol_says(sender, way):
 
     answer = sender.post(path, body, **headers)
 
-    assert (answer.status_code, answer.content) == (status, content)
+    assert (answer.status_code, answer.content[: len(content) or None]) == (
+        status,
+        content,
+    )
     assert lines() == ["hello"]
 
 
@@ -118,34 +122,23 @@ def basic(secret: str, user: str = "any") -> str:
     return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
-@pytest.mark.parametrize(
-    ("way", "header"),
-    [
-        ("loki_json", lambda t: {"Authorization": basic(t)}),
-        ("otlp", lambda t: {"Authorization": f"Bearer {t}"}),
-        ("splunk", lambda t: {"Authorization": f"Splunk {t}"}),
-        ("splunk_raw", lambda t: {"Authorization": basic(t, "x")}),
-        ("datadog", lambda t: {"DD-API-KEY": t}),
-        ("journald", lambda t: {"Authorization": basic(t)}),
-    ],
-)
-def test_a_token_stands_where_the_sender_can_put_it(client, cast, way, header):
-    path, body, headers, status, _ = WAYS[way]
+def test_a_token_stands_where_the_sender_can_put_it(client, cast):
+    secret = make_token(cast.acme, "ingest")
+    key = base64.b64encode(f"id:{secret}".encode()).decode()
+    places = [
+        ("loki_json", {"Authorization": basic(secret)}),
+        ("otlp", {"Authorization": f"Bearer {secret}"}),
+        ("splunk", {"Authorization": f"Splunk {secret}"}),
+        ("splunk_raw", {"Authorization": basic(secret, "x")}),
+        ("datadog", {"DD-API-KEY": secret}),
+        ("journald", {"Authorization": basic(secret)}),
+        ("elastic", {"Authorization": f"ApiKey {key}"}),
+        ("elastic", {"Authorization": basic(secret, "elastic")}),
+    ]
 
-    answer = client.post(
-        path, body, **headers, **header(make_token(cast.acme, "ingest"))
-    )
-
-    assert answer.status_code == status
-
-
-@pytest.mark.parametrize("kind", ["ApiKey", "Basic"])
-def test_elastic_s_senders_have_keys_and_passwords(client, cast, kind):
-    packed = base64.b64encode(f"id:{make_token(cast.acme, 'ingest')}".encode()).decode()
-
-    answer = client.post(BULK, BULK_BODY, Authorization=f"{kind} {packed}")
-
-    assert (answer.status_code, answer.json()["errors"]) == (200, False)
+    for way, header in places:
+        path, body, headers, status, _ = WAYS[way]
+        assert client.post(path, body, **headers, **header).status_code == status
 
 
 def test_without_a_good_token_each_protocol_says_so_in_its_words(client, edge):
@@ -194,24 +187,24 @@ def test_loki_s_tenant_is_the_token_s(client, cast, organization, status, text):
 # --- Handshakes -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("HEAD", "/elasticsearch", 200),
-        ("GET", "/elasticsearch/_xpack", 200),
-        ("GET", "/_nodes/http", 200),
-        ("GET", "/_cluster/health", 200),
-        ("GET", "/elasticsearch/_ilm/policy/logs", 200),
-        ("PUT", "/elasticsearch/_index_template/logs", 200),
-        ("HEAD", "/_data_stream/logs-app-default", 200),
-        ("GET", "/_ingest/pipeline/x", 200),
-    ],
-)
-def test_elastic_s_shippers_may_ask_what_they_ask_first(sender, method, path, status):
-    answer = sender.send(method, path)
+def test_elastic_s_shippers_may_ask_what_they_ask_first(sender):
+    asked = [
+        ("HEAD", "/elasticsearch"),
+        ("GET", "/elasticsearch/_xpack"),
+        ("GET", "/_nodes/http"),
+        ("GET", "/_cluster/health"),
+        ("GET", "/elasticsearch/_ilm/policy/logs"),
+        ("PUT", "/elasticsearch/_index_template/logs"),
+        ("HEAD", "/_data_stream/logs-app-default"),
+        ("GET", "/_ingest/pipeline/x"),
+    ]
 
-    assert answer.status_code == status
-    assert answer.headers["x-elastic-product"] == "Elasticsearch"
+    answers = [sender.send(method, path) for method, path in asked]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.headers["x-elastic-product"] for answer in answers} == {
+        "Elasticsearch"
+    }
 
 
 def test_elastic_s_root_says_a_version(sender):
@@ -224,18 +217,18 @@ def test_the_licence_is_active(sender):
     assert sender.send("GET", "/_license").json()["license"]["status"] == "active"
 
 
-@pytest.mark.parametrize(
-    ("agent", "status"),
-    [
-        ("Mozilla/5.0 (X11; Linux x86_64) Chrome/131", 299),
-        ("Elastic-Heartbeat/8.17.0", 299),
-        ("curl/8.5.0", 299),
-        ("Elastic-filebeat/8.17.0 (linux; amd64)", 200),
-        ("elasticsearch-ruby/8.15.0", 200),
-    ],
-)
-def test_at_the_root_only_elastic_s_clients_are_answered(sender, agent, status):
-    assert sender.send("GET", "/", User_Agent=agent).status_code == status
+def test_at_the_root_only_elastic_s_clients_are_answered(sender):
+    agents = {
+        "Mozilla/5.0 (X11; Linux x86_64) Chrome/131": 299,
+        "Elastic-Heartbeat/8.17.0": 299,
+        "curl/8.5.0": 299,
+        "Elastic-filebeat/8.17.0 (linux; amd64)": 200,
+        "elasticsearch-ruby/8.15.0": 200,
+    }
+
+    answers = {a: sender.send("GET", "/", User_Agent=a).status_code for a in agents}
+
+    assert answers == agents
 
 
 def test_splunk_s_health_needs_no_token(client, edge):
