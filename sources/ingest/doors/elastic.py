@@ -142,7 +142,7 @@ _SET_UP = (
     r"(?P<asked>_license|_xpack|_xpack/license|_cluster/health"
     r"|_nodes(?:/.*)?|_ilm/policy(?:/.*)?|_index_template(?:/.*)?|_template(?:/.*)?"
     r"|_component_template(?:/.*)?|_ingest/pipeline(?:/.*)?|_data_stream(?:/.*)?"
-    r"|_logstash/pipeline(?:/.*)?|_alias(?:/.*)?)"
+    r"|_logstash/pipeline(?:/.*)?|_alias(?:/.*)?|_cat/health)"
 )
 
 

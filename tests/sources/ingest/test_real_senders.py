@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,12 +32,17 @@ NODE = shutil.which("node")
 SYSTEMD = Path("/lib/systemd")
 UPLOAD = SYSTEMD / "systemd-journal-upload"
 REMOTE = SYSTEMD / "systemd-journal-remote"
+RSYSLOG = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin")
 SECONDS = 60
 
 needs_node = pytest.mark.skipif(NODE is None, reason="Node is not installed")
 needs_journal = pytest.mark.skipif(
     not (UPLOAD.exists() and REMOTE.exists()),
     reason="systemd-journal-remote is not installed",
+)
+needs_rsyslog = pytest.mark.skipif(
+    RSYSLOG is None or not any(Path("/usr/lib").glob("*/rsyslog/omelasticsearch.so")),
+    reason="rsyslog-elasticsearch is not installed",
 )
 
 
@@ -67,6 +74,14 @@ def kept() -> list[tuple[str, str, dict[str, str]]]:
             word = "" if level is None else Level(level).word
             found.append((record["line"], word, dict(batch.streams[record["stream"]])))
     return found
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not come true")
+        time.sleep(0.05)
 
 
 def run_node(script: str, **environment: str) -> None:
@@ -202,3 +217,44 @@ def test_systemd_journal_upload(address, token, tmp_path):
 
     labels = {"host": "web1", "unit": "shop.service", "source": "api"}
     assert kept() == [(f"line\n{n:3d}", "error", labels) for n in range(500)]
+
+
+RSYSLOG_CONF = r"""
+global(workDirectory="{directory}" localHostname="web1")
+module(load="imfile")
+module(load="omelasticsearch")
+template(name="document" type="list" option.json="on") {{
+  constant(value="{{\"@timestamp\":\"") property(name="timereported" dateFormat="rfc3339")
+  constant(value="\",\"host\":\"") property(name="hostname")
+  constant(value="\",\"level\":\"") property(name="syslogseverity-text")
+  constant(value="\",\"message\":\"") property(name="msg") constant(value="\"}}")
+}}
+input(type="imfile" file="{directory}/app.log" tag="shop" severity="error")
+action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" bulkmode="on"
+  uid="any" pwd="{token}" searchIndex="rsyslog" searchType="" template="document"
+  errorfile="{directory}/refused")
+"""
+
+
+@needs_rsyslog
+def test_rsyslog_s_omelasticsearch(address, token, tmp_path):
+    port = address.rpartition(":")[2]
+    lines = [f'line {n} "quoted" \\ é' for n in range(200)]
+    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines))
+    configuration = tmp_path / "rsyslog.conf"
+    configuration.write_text(
+        RSYSLOG_CONF.format(directory=tmp_path, port=port, token=token)
+    )
+
+    command = [RSYSLOG, "-n", "-f", configuration, "-i", tmp_path / "pid"]
+    with subprocess.Popen(command) as daemon:
+        try:
+            until(
+                lambda: sum(InboxBatch.objects.values_list("count", flat=True)) >= 200
+            )
+        finally:
+            daemon.terminate()
+
+    labels = {"host": "web1", "index": "rsyslog", "source": "api"}
+    assert kept() == [(line, "error", labels) for line in lines]
+    assert not (tmp_path / "refused").exists()
