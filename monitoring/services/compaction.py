@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from accounts.models import Organization
+from accounts.scope import Scope
 from monitoring.store import engine
 from monitoring.store.interface import SourcesGoneError
+from monitoring.store.states import Progress
 
 __all__ = [
     "SourcesGoneError",
     "all_organizations",
     "compact",
     "organizations_to_compact",
+    "progress",
 ]
 
 
@@ -30,6 +33,11 @@ def compact(organization_id: int, *, now: datetime) -> Iterator[int]:
 def organizations_to_compact() -> list[int]:
     """Return the organizations with enough fresh blocks to be worth a look."""
     return engine.organizations_to_compact()
+
+
+def progress(scope: Scope, now: datetime) -> Progress:
+    """Return what each level holds of the whole organization, and what is behind."""
+    return engine.progress(scope.organization_id, now=now)
 
 
 def all_organizations() -> list[int]:

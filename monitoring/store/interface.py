@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.rollups import Coverage
+from monitoring.store.states import Progress
 from monitoring.telemetry import Level, LineFilter
 
 ALL_LEVELS = frozenset(Level)
@@ -195,6 +196,10 @@ class Store(Protocol):
         0 means that another worker is compacting for the organization. Raises
         SourcesGoneError when another worker or retention was faster.
         """
+        ...
+
+    def progress(self, organization_id: int, *, now: datetime) -> Progress:
+        """Return how far compaction has come."""
         ...
 
     def delete_before(self, *, samples: date, logs: date) -> int:

@@ -19,6 +19,7 @@ from monitoring.store.log_scans import count_windows, scan_logs
 from monitoring.store.log_sources import streams_with_lines
 from monitoring.store.logs import append_logs
 from monitoring.store.partitions import ensure as prepare
+from monitoring.store.progress import progress
 from monitoring.store.rollups import Coverage
 from monitoring.store.sample_compaction import compact_samples
 from monitoring.store.samples import append_samples, read_runs
@@ -35,6 +36,7 @@ __all__ = [
     "log_volume",
     "organizations_to_compact",
     "prepare",
+    "progress",
     "read_logs",
     "read_samples",
     "rolled_up",

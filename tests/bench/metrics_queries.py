@@ -31,49 +31,50 @@ RECENT = [*(f"req_{n}_total" for n in range(6)), *(f"load_{n}" for n in range(3)
 RECENT += ["temperature_exact"]
 LONG = ["day_total", "day_load"]
 TOLERANCE = 1e-9
+SMALL, LARGE = "small", "large"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`step` 0 asks for an instant; `small` says what it is to be measured by."""
+    """`step` 0 asks for an instant; `size` says what it is to be measured by."""
 
     expr: str
     hours: int
     step: int
-    small: bool
+    size: str
 
 
 _SMALL = 'job=~"job-[12]"'
 _ALL = '{__name__=~"req_.*"}'
 QUESTIONS = [
-    Question(f"req_0_total{{{_SMALL}}}", 3, 30, True),
-    Question(f"sum by (job) (rate(req_0_total{{{_SMALL}}}[5m]))", 3, 15, True),
-    Question(f"rate(req_1_total{{{_SMALL}}}[5m])", 3, 60, True),
-    Question(f"avg by (zone) (load_0{{{_SMALL}}})", 3, 15, True),
-    Question(f"max_over_time(load_1{{{_SMALL}}}[10m])", 3, 60, True),
-    Question(f"topk(5, rate(req_2_total{{{_SMALL}}}[5m]))", 3, 60, True),
-    Question(f"quantile(0.9, load_2{{{_SMALL}}})", 3, 15, True),
+    Question(f"req_0_total{{{_SMALL}}}", 3, 30, SMALL),
+    Question(f"sum by (job) (rate(req_0_total{{{_SMALL}}}[5m]))", 3, 15, SMALL),
+    Question(f"rate(req_1_total{{{_SMALL}}}[5m])", 3, 60, SMALL),
+    Question(f"avg by (zone) (load_0{{{_SMALL}}})", 3, 15, SMALL),
+    Question(f"max_over_time(load_1{{{_SMALL}}}[10m])", 3, 60, SMALL),
+    Question(f"topk(5, rate(req_2_total{{{_SMALL}}}[5m]))", 3, 60, SMALL),
+    Question(f"quantile(0.9, load_2{{{_SMALL}}})", 3, 15, SMALL),
     Question(
         f"sum(rate(req_0_total{{{_SMALL}}}[5m]))"
         f" / sum(rate(req_1_total{{{_SMALL}}}[5m]))",
         3,
         15,
-        True,
+        SMALL,
     ),
-    Question(f"sum by (job) (rate(req_0_total{{{_SMALL}}}[5m]))", 3, 0, True),
-    Question('load_0{job="job-1"}', 3, 0, True),
-    Question(f"sum by (job) (rate(day_total{{{_SMALL}}}[5m]))", 24, 60, True),
-    Question(f"avg by (job) (day_load{{{_SMALL}}})", 24, 120, True),
-    Question("sum by (job) (rate(req_0_total[5m]))", 3, 15, False),
-    Question(f"sum by (job) (rate({_ALL}[5m]))", 3, 15, False),
+    Question(f"sum by (job) (rate(req_0_total{{{_SMALL}}}[5m]))", 3, 0, SMALL),
+    Question('load_0{job="job-1"}', 3, 0, SMALL),
+    Question(f"sum by (job) (rate(day_total{{{_SMALL}}}[5m]))", 24, 60, SMALL),
+    Question(f"avg by (job) (day_load{{{_SMALL}}})", 24, 120, SMALL),
+    Question("sum by (job) (rate(req_0_total[5m]))", 3, 15, LARGE),
+    Question(f"sum by (job) (rate({_ALL}[5m]))", 3, 15, LARGE),
     Question(
-        'sum by (job) ({__name__=~"req_.*|load_.*|temperature_.*"})', 3, 30, False
+        'sum by (job) ({__name__=~"req_.*|load_.*|temperature_.*"})', 3, 30, LARGE
     ),
-    Question(f"topk(10, sum by (instance) (rate({_ALL}[5m])))", 3, 60, False),
-    Question('avg_over_time({__name__=~"load_.*"}[10m])', 3, 60, False),
-    Question("sum by (job) (rate(day_total[5m]))", 24, 60, False),
-    Question("avg by (job) (avg_over_time(day_load[1h]))", 24, 300, False),
-    Question('count by (__name__) ({job=~".+"})', 3, 0, False),
+    Question(f"topk(10, sum by (instance) (rate({_ALL}[5m])))", 3, 60, LARGE),
+    Question('avg_over_time({__name__=~"load_.*"}[10m])', 3, 60, LARGE),
+    Question("sum by (job) (rate(day_total[5m]))", 24, 60, LARGE),
+    Question("avg by (job) (avg_over_time(day_load[1h]))", 24, 300, LARGE),
+    Question('count by (__name__) ({job=~".+"})', 3, 0, LARGE),
 ]
 
 
@@ -247,7 +248,7 @@ def _await(url: str) -> None:
 
 def compare(here: Server, theirs: Server, now_ms: int) -> dict[str, object]:
     rows: dict[str, object] = {}
-    ratios: dict[bool, list[float]] = {True: [], False: []}
+    ratios: dict[str, list[float]] = {SMALL: [], LARGE: []}
     clients = {
         s.name: httpx.Client(timeout=120, headers=s.headers) for s in (here, theirs)
     }
@@ -265,18 +266,17 @@ def compare(here: Server, theirs: Server, now_ms: int) -> dict[str, object]:
         ours, others = (
             float(np.median(times[s.name][1:])) * 1000 for s in (here, theirs)
         )
-        same = _same(answers[here.name].json(), answers[theirs.name].json())
-        ratios[question.small].append(ours / others)
-        size = "small" if question.small else "large"
-        key = f"{size} {question.hours}h/{question.step}s {question.expr}"
+        differs = _difference(answers[here.name].json(), answers[theirs.name].json())
+        ratios[question.size].append(ours / others)
+        key = f"{question.size} {question.hours}h/{question.step}s {question.expr}"
         rows[key] = (
             f"{ours:.1f} ms, prometheus {others:.1f} ms, ratio {ours / others:.2f}"
-            + ("" if same else ", ANSWERS DIFFER")
+            + differs
         )
     for client in clients.values():
         client.close()
-    rows["median ratio, small"] = round(float(np.median(ratios[True])), 2)
-    rows["median ratio, large"] = round(float(np.median(ratios[False])), 2)
+    rows["median ratio, small"] = round(float(np.median(ratios[SMALL])), 2)
+    rows["median ratio, large"] = round(float(np.median(ratios[LARGE])), 2)
     return rows
 
 
@@ -296,15 +296,20 @@ def _ask(
     return response
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return where the answers are not the same, or nothing."""
     mine, theirs = (_by_labels(answer["data"]["result"]) for answer in (one, other))
     if mine.keys() != theirs.keys():
-        return False
-    return all(
-        found[0] == theirs[labels][0]
-        and np.allclose(found[1], theirs[labels][1], rtol=TOLERANCE, equal_nan=True)
-        for labels, found in mine.items()
-    )
+        return f", DIFFERENT SERIES: {len(mine)} and {len(theirs)}"
+    for labels, (times, values) in mine.items():
+        their_times, their_values = theirs[labels]
+        if times != their_times:
+            return f", DIFFERENT STEPS: {len(times)} and {len(their_times)}"
+        equal = np.isclose(values, their_values, rtol=TOLERANCE, equal_nan=True)
+        if not equal.all():
+            step = int(np.argmin(equal))
+            return f", DIFFERENT at {step}: {values[step]} and {their_values[step]}"
+    return ""
 
 
 def _by_labels(result: list[dict[str, Any]]) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from monitoring.api.prometheus.envelope import (
 )
 from monitoring.api.prometheus.parameters import Parameters
 from monitoring.durations import format_duration
-from monitoring.services import metadata, queries
+from monitoring.services import compaction, metadata, queries
 from monitoring.store.interface import MAX_SAMPLES
 
 # Clients choose by it what they may ask: it is the Prometheus that we answer like.
@@ -61,6 +62,7 @@ class TSDBAPI(ReadOnlyAPI):
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
         found = metadata.cardinality(self.scope, limit=_limit(parameters))
+        compacted = compaction.progress(self.scope, timezone.now())
         return plain_success(
             request,
             {
@@ -75,6 +77,14 @@ class TSDBAPI(ReadOnlyAPI):
                 "labelValueCountByLabelName": _stats(found.values_by_label),
                 "memoryInBytesByLabelName": _stats(found.bytes_by_label),
                 "seriesCountByLabelValuePair": _stats(found.series_by_pair),
+                # Ours: what Prometheus has no word for.
+                "compaction": {
+                    "samples": [asdict(level) for level in compacted.samples],
+                    "rollups": [asdict(level) for level in compacted.rollups],
+                    "lines": [asdict(level) for level in compacted.lines],
+                    "windowsDue": compacted.backlog.windows,
+                    "behindSeconds": compacted.backlog.behind.total_seconds(),
+                },
             },
         )
 
