@@ -18,6 +18,9 @@ from monitoring.models import LogStream, RetentionRule, Series, Signal
 from monitoring.promql.syntax import VectorSelector
 from monitoring.store.blocks import Int64s
 
+# For callers above, who know no models.
+METRICS = Signal.METRICS.value
+
 _DEFAULTS = {Signal.METRICS: "metric_retention_days", Signal.LOGS: "log_retention_days"}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 
@@ -46,7 +46,7 @@ class Push:
 
     def sample_terms(self) -> Terms:
         """A sample outside what is kept would be dropped later: its sender should know."""
-        kept = timedelta(days=settings.METRIC_RETENTION_DAYS)
+        kept = self.sender.keeps_samples_for
         return Terms(
             nanoseconds(self.received_at),
             self.binding.series_labels,

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from django.utils import timezone
@@ -20,6 +21,7 @@ from accounts.services.tokens import (
     find_token,
     scope_of_token,
 )
+from monitoring.services.policy import METRICS, longest_kept
 from sources.ingest.refusals import RefusedError, unauthenticated
 from sources.services.bindings import (
     Binding,
@@ -37,10 +39,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A token that may send to one organization."""
+    """A token that may send to one organization, and how old its samples may be."""
 
     scope: Scope
     team_id: int | None
+    keeps_samples_for: timedelta = timedelta(0)
 
 
 class Believed(Generic[Value]):
@@ -102,7 +105,8 @@ def find_sender(secret: str, slug: str | None) -> Sender:
         raise RefusedError(
             403, "permission_denied", "The token lacks the permission “ingest”."
         )
-    return Sender(scope, token.team_id)
+    kept = longest_kept(scope.organization_id, METRICS)
+    return Sender(scope, token.team_id, kept)
 
 
 def _scope(token: ApiToken, slug: str | None) -> Scope:
