@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
+import psycopg
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from sources.models import BatchKind, Cursor, InboxBatch, IngestReceipt
+from sources.models import BatchKind, Cursor, IngestReceipt
 from sources.services.backlog import BacklogFullError, backlog
 from sources.services.nudges import nudge
 from sources.services.state import update_state
@@ -86,10 +88,12 @@ def deposit(
     """
     counts = _counts(arrivals)
     backlog.check(counts)
-    with transaction.atomic():
+    # A single statement is a transaction of its own: two round trips less a push.
+    alone = not (receipts or advances or any(a.rejected for a in arrivals))
+    with nullcontext() if alone else transaction.atomic():
         _keep_receipts(receipts)
         _advance_cursors(advances)
-        InboxBatch.objects.bulk_create([_row(arrival) for arrival in arrivals])
+        _insert(arrivals)
         _count_rejected(arrivals)
         if arrivals:
             transaction.on_commit(nudge)
@@ -121,18 +125,39 @@ def _count_rejected(arrivals: Sequence[Arrival]) -> None:
         update_state(source_id, {"rejected_total": F("rejected_total") + count})
 
 
-def _row(arrival: Arrival) -> InboxBatch:
-    return InboxBatch(
-        organization_id=arrival.organization_id,
-        source_id=arrival.source_id,
-        team_id=arrival.team_id,
-        priority=arrival.priority,
-        kind=arrival.kind,
-        payload=arrival.payload,
-        count=arrival.count,
-        size=arrival.size,
-        received_at=arrival.received_at,
-    )
+def _insert(arrivals: Sequence[Arrival]) -> None:
+    """Write all rows in one statement; payloads travel as they are, not as text."""
+    if not arrivals:
+        return
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(connection.connection) as cursor,
+    ):
+        cursor.execute(
+            _INSERT,
+            [
+                [a.organization_id for a in arrivals],
+                [a.source_id for a in arrivals],
+                [a.team_id for a in arrivals],
+                [a.priority for a in arrivals],
+                [a.kind.value for a in arrivals],
+                [a.payload for a in arrivals],
+                [a.count for a in arrivals],
+                [a.size for a in arrivals],
+                [a.received_at for a in arrivals],
+            ],
+        )
+
+
+_INSERT = """
+INSERT INTO sources_inboxbatch (
+    organization_id, source_id, team_id, priority, kind, payload, count, size,
+    received_at, attempts, last_error)
+SELECT *, 0, '' FROM unnest(
+    %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %b::bytea[],
+    %s::int[], %s::int[], %s::timestamptz[])
+"""
 
 
 def _advance_cursors(advances: Sequence[CursorAdvance]) -> None:

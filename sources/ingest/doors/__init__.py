@@ -11,6 +11,7 @@ from sources.ingest.doors import (
     datadog,
     elastic,
     gelf,
+    influx,
     journald,
     loki,
     otlp_logs,
@@ -33,6 +34,7 @@ ALL: tuple[Door, ...] = (
     *datadog.DOORS,
     *remote_write.DOORS,
     *pushgateway.DOORS,
+    *influx.DOORS,
 )
 
 # The parts of a path that make it a regular expression.
