@@ -79,6 +79,21 @@ def chaos() -> dict[str, object]:
     }
 
 
+def metrics_fresh() -> dict[str, object]:
+    """From an acknowledged write to a query that sees it."""
+    from tests.bench import metrics_fresh as bench
+
+    with running_platform() as platform:
+        return dict(bench.measure(platform, platform.token()))
+
+
+def remote_write() -> dict[str, object]:
+    """Remote write's bodies to this, to Prometheus and to VictoriaMetrics."""
+    from tests.bench import remote_write as bench
+
+    return dict(bench.measure())
+
+
 def metrics_queries() -> dict[str, object]:
     """Twenty dashboard queries, here and in Debian's Prometheus."""
     with _scratch_django():
@@ -122,6 +137,8 @@ PARTS: dict[str, Callable[[], dict[str, object]]] = {
     "rules": rules,
     "chaos": chaos,
     "metrics-queries": metrics_queries,
+    "remote-write": remote_write,
+    "metrics-fresh": metrics_fresh,
 }
 
 
