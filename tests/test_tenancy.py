@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -33,6 +34,7 @@ from alerts.models import (
 )
 from monitoring.api.prometheus.base import PrometheusAPI
 from monitoring.live import publish, topics
+from monitoring.models import RetentionRule
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import Level
 from sources.models import BatchKind, DeadLetter, Heartbeat, Source, SourceState
@@ -172,7 +174,15 @@ def make_things(cast, team, word) -> dict[str, int]:
         now=now,
     )
     token = ApiToken.objects.get(digest=_digest(make_token(cast.acme, name=word)))
+    kept = RetentionRule.unscoped.create(
+        **common,
+        position=1,
+        signal="logs",
+        selector=f'{{word="{word}"}}',
+        keep_for=timedelta(days=400),
+    )
     return {
+        "retention": kept.pk,
         "heartbeat": heartbeat.pk,
         "source": source.pk,
         "group": group.pk,
