@@ -15,7 +15,6 @@ from sources.protocols.json_documents import (
     TooDeepError,
     concatenated,
     flattened,
-    parsed,
 )
 from sources.protocols.log_rows import LogRows, level_of_severity
 
@@ -233,11 +232,3 @@ def unpacked(message: bytes, *, limit: int) -> bytes:
     if not stream.eof:
         raise GelfError("the packed message ends too early")
     return found
-
-
-def is_json(message: bytes) -> bool:
-    """Tell a GELF message from what else a sender may put on the port."""
-    try:
-        return isinstance(parsed(message), dict)
-    except MalformedBodyError:
-        return False

@@ -194,13 +194,20 @@ def _with_others(
     return folded
 
 
-@lru_cache(maxsize=4096)
 def label_name(name: str) -> str:
     """Return a name as a label has it: what is no letter, digit or _ becomes _."""
+    # Only names of a usual length are remembered, so that memory is bounded.
+    return _clean(name) if len(name) > MAX_FIELD_NAME else _cleaned(name)
+
+
+def _clean(name: str) -> str:
     if LABEL_NAME.match(name):
         return name
     clean = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
     return f"_{clean}" if clean[:1].isdigit() else clean
+
+
+_cleaned = lru_cache(maxsize=4096)(_clean)
 
 
 def level_or_none(word: Any) -> Level | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from monitoring.labels import METRIC_NAME
 from sources.protocols import shown
@@ -25,7 +24,6 @@ class LokiLabelsError(ValueError):
     """What is wrong with a stream's labels, in Loki's words."""
 
 
-@lru_cache(maxsize=16_384)
 def parse_labels(text: str) -> Pairs:
     """Return the pairs as they are written. Raises LokiLabelsError."""
     inner = text.strip()
@@ -71,7 +69,6 @@ def _unquoted(quoted: str, text: str, column: int) -> str:
     return _ESCAPE.sub(unescaped, inner)
 
 
-@lru_cache(maxsize=16_384)
 def check_pairs(pairs: Pairs) -> None:
     """Raises LokiLabelsError."""
     if not any(value for _, value in pairs):

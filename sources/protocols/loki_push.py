@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -34,6 +35,7 @@ _JSON = "loghttp.PushRequest.Streams: []loghttp.LogProtoStream: unmarshalerDecod
 _NOT_TEXT = "Value looks like string, but can't find closing '\"' symbol"
 _NOT_OBJECT = "Value looks like object, but can't find closing '}' symbol"
 _LAST_NS = 2**63 - 1
+_REMEMBERED_LENGTH = 2048
 # Labels and metadata that name a line's level, the least telling first.
 LEVEL_NAMES = ("lvl", "severity", "severity_text", "detected_level", "level")
 
@@ -70,12 +72,22 @@ def decode_json(body: bytes, terms: Terms) -> Decoded[LogBatch]:
 
 
 def _stream_of_text(text: str) -> Stream:
+    """What is remembered is bounded: a sender may write labels of megabytes."""
+    short = len(text) <= _REMEMBERED_LENGTH
+    return _remembered_stream(text) if short else _read_stream(text)
+
+
+def _read_stream(text: str) -> Stream:
     try:
         pairs = parse_labels(text)
         check_pairs(pairs)
     except LokiLabelsError as error:
-        return error
+        # Without the traceback, which would keep its frames alive.
+        return error.with_traceback(None)
     return pairs
+
+
+_remembered_stream = lru_cache(maxsize=4096)(_read_stream)
 
 
 def _stream_of_json(stream: Any, index: int) -> Stream:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import zlib
 
 import orjson
 import pytest
@@ -338,6 +340,26 @@ def test_any_datagrams_are_put_together_or_refused(datagrams):
             chunks.feed(b"\x1e\x0f" + datagram, "peer", now=0)
 
     assert chunks._held <= 50
+
+
+@pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress])
+def test_a_datagram_may_be_packed(pack):
+    message = orjson.dumps(GELF)
+
+    assert gelf.unpacked(pack(message), limit=1000) == message
+
+
+@pytest.mark.parametrize(
+    ("datagram", "error"),
+    [
+        (b"\x1f\x8b" + b"x" * 20, "not valid gzip or zlib"),
+        (zlib.compress(b"x" * 1001), "more than 1000 bytes unpacked"),
+        (gzip.compress(b"x" * 100)[:-9], "ends too early"),
+    ],
+)
+def test_a_badly_packed_datagram_is_refused(datagram, error):
+    with pytest.raises(gelf.GelfError, match=error):
+        gelf.unpacked(datagram, limit=1000)
 
 
 # --- Datadog --------------------------------------------------------------------------
