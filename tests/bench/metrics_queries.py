@@ -304,7 +304,9 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
     for labels, (times, values) in mine.items():
         their_times, their_values = theirs[labels]
         if times != their_times:
-            return f", DIFFERENT STEPS: {len(times)} and {len(their_times)}"
+            odd = sorted(set(times) ^ set(their_times))
+            who = "here" if odd[0] in times else "there"
+            return f", {len(odd)} DIFFERENT STEPS: first {odd[0]} only {who}"
         equal = np.isclose(values, their_values, rtol=TOLERANCE, equal_nan=True)
         if not equal.all():
             step = int(np.argmin(equal))
