@@ -187,6 +187,7 @@ def make_things(cast, team, word) -> dict[str, int]:
         "source": source.pk,
         "group": group.pk,
         "group_name": word,
+        "recording": recorded.pk,
         "rule": rule.pk,
         "alert": alert.pk,
         "channel": channel.pk,

@@ -120,7 +120,7 @@ def test_a_prometheus_yml_stands_for_the_rule_files_that_it_names(cast, rule_fil
     _, warned = run(config)
 
     assert RuleGroup.unscoped.get().interval_seconds == 45
-    assert "scrape jobs are not rules: node" in warned
+    assert "left to import_scrape_configs: node" in warned
 
 
 def test_unknown_owners_are_said(cast, rule_file):

@@ -105,7 +105,9 @@ class Command(BaseCommand):
                 continue
             if config.jobs:
                 jobs = ", ".join(config.jobs[:EXAMPLES])
-                self.stderr.write(f"{path}: scrape jobs are not rules: {jobs}")
+                self.stderr.write(
+                    f"{path}: scrape jobs are left to import_scrape_configs: {jobs}"
+                )
             for pattern in config.rule_files:
                 for found in _glob(path.parent, pattern):
                     yield found, config.interval
