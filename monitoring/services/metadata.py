@@ -63,16 +63,37 @@ def label_values(
 
 
 def metric_metadata(scope: Scope, *, metric: str = "") -> dict[str, MetricMetadata]:
-    """Return what is known of the metrics, or of one, by name."""
+    """Return what is known of the metrics, or of one, by the name of the family.
+
+    A histogram or summary is one metric, whose parts are series of other names.
+    """
     nothing = Q(type=MetricType.UNKNOWN.value, unit="", help="")
     rows = _metrics(scope, None).exclude(nothing).order_by("name")
     if metric:
-        rows = rows.filter(name=metric.replace("\0", "\ufffd"))
-    described = rows.values_list("name", "type", "unit", "help")
-    return {
-        name: MetricMetadata(MetricType(kind), unit, text)
-        for name, kind, unit, text in described
-    }
+        name = metric.replace("\0", "\ufffd")
+        endings = {ending for parts in _PARTS.values() for ending in parts}
+        rows = rows.filter(name__in=[name, *(f"{name}{e}" for e in endings)])
+    found: dict[str, MetricMetadata] = {}
+    for name, kind, unit, text in rows.values_list("name", "type", "unit", "help"):
+        family = _family(name, MetricType(kind))
+        if not metric or family == metric:
+            found.setdefault(family, MetricMetadata(MetricType(kind), unit, text))
+    return dict(sorted(found.items()))
+
+
+# What the series of a family end in besides, where the type alone says so.
+_PARTS = {
+    MetricType.HISTOGRAM: ("_bucket", "_sum", "_count"),
+    MetricType.GAUGE_HISTOGRAM: ("_bucket", "_gsum", "_gcount"),
+    MetricType.SUMMARY: ("_sum", "_count"),
+}
+
+
+def _family(name: str, kind: MetricType) -> str:
+    for ending in _PARTS.get(kind, ()):
+        if name.endswith(ending) and name != ending:
+            return name.removesuffix(ending)
+    return name
 
 
 Counts = list[tuple[str, int]]
