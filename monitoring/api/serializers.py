@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 
 class LogRecordSerializer(serializers.Serializer[dict[str, object]]):
+    id = serializers.CharField(help_text="For `logs/context`.")
     timestamp = serializers.CharField(help_text="RFC 3339 with nanoseconds.")
     line = serializers.CharField()
     level = serializers.CharField()
@@ -17,6 +18,35 @@ class LogRecordSerializer(serializers.Serializer[dict[str, object]]):
 class LogPageSerializer(serializers.Serializer[dict[str, object]]):
     results = LogRecordSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="Address of the next page.")
+
+
+class LineContextSerializer(serializers.Serializer[dict[str, object]]):
+    before = LogRecordSerializer(many=True)
+    line = LogRecordSerializer()
+    after = LogRecordSerializer(many=True)
+
+
+class FieldValueSerializer(serializers.Serializer[dict[str, object]]):
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FieldSerializer(serializers.Serializer[dict[str, object]]):
+    name = serializers.CharField()
+    lines = serializers.IntegerField(help_text="Lines that have it.")
+    distinct = serializers.IntegerField(
+        allow_null=True, help_text="Number of its values; null: more than 50,000."
+    )
+    top = FieldValueSerializer(many=True)
+
+
+class FieldCountsSerializer(serializers.Serializer[dict[str, object]]):
+    lines = serializers.IntegerField(help_text="Lines that were counted.")
+    sampled = serializers.BooleanField(
+        help_text="Whether these are only the newest of more lines."
+    )
+    levels = serializers.DictField(child=serializers.IntegerField())
+    results = FieldSerializer(many=True)
 
 
 class CountSerializer(serializers.Serializer[dict[str, object]]):

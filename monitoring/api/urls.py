@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from monitoring.api import retention, views
+from monitoring.api import logs, retention, views
 
 router = SimpleRouter(trailing_slash=False)
 router.register(
@@ -24,6 +24,8 @@ urlpatterns = [
     path("logs", views.LogsAPI.as_view(), name="api-logs"),
     path("logs/count", views.LogCountAPI.as_view(), name="api-logs-count"),
     path("logs/volume", views.LogVolumeAPI.as_view(), name="api-logs-volume"),
+    path("logs/context", logs.LogContextAPI.as_view(), name="api-logs-context"),
+    path("logs/fields", logs.LogFieldsAPI.as_view(), name="api-logs-fields"),
     path("logs/labels", views.LogLabelsAPI.as_view(), name="api-logs-labels"),
     path(
         "metrics/snapshot",

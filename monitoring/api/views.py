@@ -51,7 +51,7 @@ _TIME = [
         "range", str, description="Instead of start: a duration such as 1h."
     ),
 ]
-_LOG_FILTERS = [
+LOG_FILTERS = [
     *_TIME,
     OpenApiParameter("source", str, description="Name of a source."),
     OpenApiParameter("match", str, description='Stream labels, as {env="prod"}.'),
@@ -60,7 +60,7 @@ _LOG_FILTERS = [
         "level", str, description=f"Comma-separated, of {', '.join(LEVEL_WORDS)}."
     ),
 ]
-_LOG_PARAMETERS = {"source", "match", "start", "end", "range", "contains", "level"}
+LOG_PARAMETERS = {"source", "match", "start", "end", "range", "contains", "level"}
 
 
 class LogsAPI(ScopedAPI):
@@ -71,7 +71,7 @@ class LogsAPI(ScopedAPI):
     @extend_schema(
         operation_id="logs_list",
         parameters=[
-            *_LOG_FILTERS,
+            *LOG_FILTERS,
             OpenApiParameter(
                 "limit", int, description=f"1 to {MAX_LINES}; 100 by default."
             ),
@@ -86,7 +86,7 @@ class LogsAPI(ScopedAPI):
     )
     def get(self, request: Request) -> Response:
         refuse_unknown(
-            request.query_params, _LOG_PARAMETERS | {"limit", "direction", "cursor"}
+            request.query_params, LOG_PARAMETERS | {"limit", "direction", "cursor"}
         )
         query = log_query(request.query_params, now=timezone.now(), default=ALL_KEPT)
         try:
@@ -106,11 +106,11 @@ class LogCountAPI(ScopedAPI):
 
     @extend_schema(
         operation_id="logs_count",
-        parameters=_LOG_FILTERS,
+        parameters=LOG_FILTERS,
         responses=serializers.CountSerializer,
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown(request.query_params, _LOG_PARAMETERS)
+        refuse_unknown(request.query_params, LOG_PARAMETERS)
         query = log_query(request.query_params, now=timezone.now(), default=ALL_KEPT)
         try:
             count = logs.count_logs(self.scope, query)
@@ -126,11 +126,11 @@ class LogVolumeAPI(ScopedAPI):
 
     @extend_schema(
         operation_id="logs_volume",
-        parameters=[*_LOG_FILTERS, OpenApiParameter("step", str, description="As 1m.")],
+        parameters=[*LOG_FILTERS, OpenApiParameter("step", str, description="As 1m.")],
         responses=serializers.VolumeSerializer,
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown(request.query_params, _LOG_PARAMETERS | {"step"})
+        refuse_unknown(request.query_params, LOG_PARAMETERS | {"step"})
         query = log_query(request.query_params, now=timezone.now())
         step_ns = _step_ns(request.query_params.get("step", ""), query)
         try:

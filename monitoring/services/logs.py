@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from accounts.scope import Scope
@@ -26,7 +26,10 @@ __all__ = [
     "count_logs",
     "log_labels",
     "log_volume",
+    "position_of",
     "read_logs",
+    "records",
+    "scan_of",
 ]
 
 MAX_LIMIT = 10_000
@@ -59,12 +62,15 @@ class LogQuery:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
+    """A line as it is shown; `id` names it for as long as it is kept."""
+
     timestamp_ns: int
     line: str
     level: Level
     labels: dict[str, str]
     fields: dict[str, str]
     source: str
+    id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,9 @@ class VolumeBucket:
 
 def read_logs(scope: Scope, query: LogQuery) -> LogPage:
     """Return a page of lines. Raises InvalidCursorError, LogTimeoutError."""
-    after = None if query.after is None else _decode_cursor(query.after)
+    after = None if query.after is None else position_of(query.after)
     limit = max(1, min(query.limit, MAX_LIMIT))
-    scan = _scan(scope, query)
+    scan = scan_of(scope, query)
     if scan is None:
         return LogPage([], None)
     found = engine.read_logs(
@@ -101,7 +107,7 @@ def read_logs(scope: Scope, query: LogQuery) -> LogPage:
     shown = found[:limit]
     more = len(found) > limit
     return LogPage(
-        _records(scope, shown), _encode_cursor(shown[-1].position) if more else None
+        records(scope, shown), _encode_cursor(shown[-1].position) if more else None
     )
 
 
@@ -110,7 +116,7 @@ def count_logs(scope: Scope, query: LogQuery) -> int:
 
     Raises LogTimeoutError.
     """
-    scan = _scan(scope, query)
+    scan = scan_of(scope, query)
     return 0 if scan is None else engine.count_logs(scan)
 
 
@@ -122,7 +128,7 @@ def log_volume(scope: Scope, query: LogQuery, step_ns: int) -> list[VolumeBucket
     span = query.end_ns - query.start_ns
     if step_ns <= 0 or span // step_ns >= MAX_BUCKETS:
         raise TooMuchDataError(f"Ask for at most {MAX_BUCKETS} steps.")
-    scan = _scan(scope, query)
+    scan = scan_of(scope, query)
     starts = range(query.start_ns, query.end_ns, step_ns)
     if scan is None:
         return [VolumeBucket(start, {}) for start in starts]
@@ -143,7 +149,7 @@ def log_labels(scope: Scope, start_ns: int, end_ns: int) -> dict[str, list[str]]
     return {name: sorted(of_name) for name, of_name in sorted(values.items())}
 
 
-def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
+def scan_of(scope: Scope, query: LogQuery) -> LogScan | None:
     """Return what to look for; None when no visible stream matches."""
     streams = selection.matching_streams(scope, query.matchers)
     if (streams is not None and not streams) or query.end_ns <= query.start_ns:
@@ -160,7 +166,8 @@ def _scan(scope: Scope, query: LogQuery) -> LogScan | None:
     )
 
 
-def _records(scope: Scope, found: Sequence[FoundLine]) -> list[LogRecord]:
+def records(scope: Scope, found: Sequence[FoundLine]) -> list[LogRecord]:
+    """Return found lines with their streams' labels."""
     streams = {line.position.stream_id for line in found}
     labels = selection.stream_labels(scope, sorted(streams))
     return [_record(line, labels.get(line.position.stream_id, {})) for line in found]
@@ -174,6 +181,7 @@ def _record(line: FoundLine, labels: dict[str, str]) -> LogRecord:
         labels=labels,
         fields=line.fields,
         source=labels.get("source", ""),
+        id=_encode_cursor(line.position),
     )
 
 
@@ -181,7 +189,8 @@ def _encode_cursor(position: Position) -> str:
     return base64.urlsafe_b64encode(_POSITION.pack(*position)).decode().rstrip("=")
 
 
-def _decode_cursor(cursor: str) -> Position:
+def position_of(cursor: str) -> Position:
+    """Return the place that a cursor or a line's id names. Raises InvalidCursorError."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return Position(*_POSITION.unpack(base64.urlsafe_b64decode(padded)))

@@ -19,6 +19,7 @@ LATEST_LINES = 100
 
 def line_json(record: logs.LogRecord) -> dict[str, Any]:
     return {
+        "id": record.id,
         "timestamp": iso_ns(record.timestamp_ns),
         "line": record.line,
         "level": record.level.word,

@@ -63,6 +63,7 @@ def test_a_line_comes_with_all_that_is_known_of_it(cast):
     record = client_for(cast.acme, "read").get("/logs").json()["results"][0]
 
     assert record.pop("timestamp").endswith("Z")
+    assert record.pop("id")
     assert record == {
         "line": "two failed",
         "level": "error",
