@@ -65,8 +65,4 @@ def delete_old_records() -> None:
 
 
 def deposit_pushed_groups() -> None:
-    """What does not fit into the inbox now is said again in a while."""
-    try:
-        pushed.deposit_all(timezone.now())
-    except BacklogFullError as error:
-        logger.warning("Pushed groups were left out: %s", error)
+    pushed.deposit_all(timezone.now())

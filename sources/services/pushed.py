@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from django.db.models import QuerySet
 from monitoring.labels import METRIC_NAME, Labels, fingerprint
 from monitoring.telemetry import STALE_NAN_BITS, SampleBatch, nanoseconds
 from sources.models import BatchKind, PushedGroup, Source
-from sources.services.inbox import Arrival, deposit
+from sources.services.inbox import Arrival, BacklogFullError, deposit
 
 # Groups an organization may have: each is written again and again.
 MAX_GROUPS = 5_000
@@ -85,7 +86,10 @@ def anything_pushed() -> bool:
 
 
 def deposit_all(now: datetime) -> None:
-    """Say again what every group holds, at this time. Raises BacklogFullError."""
+    """Say again what every group holds, at this time.
+
+    An organization whose backlog is full waits for the next round, and no other.
+    """
     now_ms = nanoseconds(now) // 10**6
     groups = PushedGroup.unscoped.select_related("source").order_by("id")
     for row in groups.iterator(chunk_size=100):
@@ -93,7 +97,8 @@ def deposit_all(now: datetime) -> None:
         if source is not None and not source.enabled:
             continue
         batch = SampleBatch.decode(bytes(row.payload))
-        deposit([_arrival(row, _at(batch, now_ms), now)])
+        with suppress(BacklogFullError):
+            deposit([_arrival(row, _at(batch, now_ms), now)])
 
 
 def _arrival(row: PushedGroup, batch: SampleBatch, now: datetime) -> Arrival:
