@@ -137,6 +137,7 @@ class Asking(Connector, Generic[T]):
         self._refused = False
         self._write_at: datetime | None = None
         self._announced = False
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     # --- What a subclass says ----------------------------------------------------------
 
@@ -251,7 +252,8 @@ class Asking(Connector, Generic[T]):
     async def _asked(self, target: T, ts_ms: int) -> None:
         asked = None
         try:
-            asked = await self.ask(target, ts_ms)
+            async with self._at_once:
+                asked = await self.ask(target, ts_ms)
         except Exception:
             logger.exception("Source %s: a target could not be asked.", self.spec.name)
         self._finished.append((target, asked))
@@ -300,6 +302,10 @@ class Asking(Connector, Generic[T]):
         told = f"{len(down)} of {len(self.states)} targets are down; {first}"
         return f"{told} {trouble}".strip()
 
+    def _is_down(self) -> bool:
+        states = self.states.values()
+        return bool(states) and all(state.health == "down" for state in states)
+
     def _write_states(self, now: datetime) -> None:
         """Show the targets; they are written again a little later when that fails."""
         if self._refused or (self._write_at is not None and now < self._write_at):
@@ -313,6 +319,7 @@ class Asking(Connector, Generic[T]):
                         "active": [asdict(state) for state in self.states.values()],
                         "dropped": [dict(d) for d in self.dropped[:_DROPPED_SHOWN]],
                         "dropped_count": len(self.dropped),
+                        "is_down": self._is_down(),
                         "updated_at": now,
                     },
                 )

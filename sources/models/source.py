@@ -111,12 +111,14 @@ class SourceState(models.Model):
 def status_at(now: datetime) -> Case:
     """Return the expression of a source's Status; the first that applies holds.
 
-    An error holds until something comes in after it.
+    An error holds until something comes in after it. What is known of targets comes
+    in even while all of them are down.
     """
     seen = F("state__last_seen")
     unmended = Q(state__last_seen__isnull=True) | Q(state__last_error_at__gte=seen)
     return Case(
         When(enabled=False, then=Value(Source.Status.DISABLED)),
+        When(targets__is_down=True, then=Value(Source.Status.ERROR)),
         When(
             unmended,
             state__last_error_at__isnull=False,

@@ -21,6 +21,9 @@ class SourceTargets(models.Model):
     active = models.JSONField(default=list)
     dropped = models.JSONField(default=list, help_text="Labels as discovered.")
     dropped_count = models.IntegerField(default=0)
+    is_down = models.BooleanField(
+        default=False, help_text="There are targets, and none of them answers well."
+    )
     updated_at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[SourceTargets]] = models.Manager()

@@ -24,6 +24,7 @@ ACCEPT = (
 )
 USER_AGENT = "Vedette"
 _MAX_HOPS = 10
+_KEPT_OPEN = 300
 _REDIRECTS = {301, 302, 303, 307, 308}
 _GONE_ON_OTHER_HOSTS = {"authorization", "cookie"}
 
@@ -47,8 +48,9 @@ class Client:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context_of(settings.tls),
             max_connections=None,
-            max_keepalive_connections=None,
-            # Targets are asked at every interval: keep what is open that long.
+            # Targets are asked at every interval: keep what is open that long, but not
+            # so many that the process runs out of descriptors.
+            max_keepalive_connections=_KEPT_OPEN,
             keepalive_expiry=settings.interval * 2 + 5,
             network_backend=GuardedBackend(),
         )

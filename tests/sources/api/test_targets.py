@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from sources.models import SourceTargets
+from sources.models import SourceState, SourceTargets
 from tests.factories.sources import SourceFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -123,3 +123,12 @@ def test_the_page_of_a_source_shows_its_targets(client, cast, redis_client):
         "http://web:9100/metrics",
     ]
     assert "connection refused" in answer.content.decode()
+
+
+@pytest.mark.parametrize(("is_down", "status"), [(True, "error"), (False, "ok")])
+def test_a_source_all_of_whose_targets_are_down_is_not_well(api, cast, is_down, status):
+    source = scraped(cast.acme, active=[target("down")])
+    SourceTargets.objects.filter(source=source).update(is_down=is_down)
+    SourceState.objects.filter(source=source).update(last_seen=timezone.now())
+
+    assert api.get(f"/api/v1/sources/{source.pk}").json()["status"] == status
