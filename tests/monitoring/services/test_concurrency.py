@@ -10,8 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import Organization
 from monitoring.services import compaction, logs, queries
-from monitoring.services.append import append_logs, append_samples
+from monitoring.services.append import (
+    LimitExceededError,
+    append_logs,
+    append_samples,
+)
 from monitoring.services.retention import apply_retention
 from monitoring.store.compaction import merge_alone
 from tests.factories.accounts import OrganizationFactory
@@ -125,6 +130,27 @@ def test_a_second_compaction_gives_up_at_once(small_blocks, scope):
         merged = pool.submit(compact).result(timeout=10)
 
     assert set(merged) == {0}
+
+
+def test_writers_at_once_cannot_exceed_the_limit_of_series(scope):
+    Organization.objects.filter(pk=scope.organization_id).update(max_series=10)
+
+    def write(turn):
+        rows = [({"__name__": f"m{turn}_{n}"}, NOW_MS, 1.0) for n in range(4)]
+        try:
+            with transaction.atomic():
+                append_samples(scope, sample_batch(rows), team_id=None, now=NOW)
+        except LimitExceededError as error:
+            return str(error)
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        refusals = [text for text in pool.map(write, range(6)) if text]
+
+    assert refusals == ["4 new series would exceed the limit of 10; 8 exist."] * 4
+    assert samples(scope) == 8
 
 
 def test_retention_and_ingestion_do_not_wait_for_each_other(scope):
