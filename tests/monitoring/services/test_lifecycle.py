@@ -164,7 +164,7 @@ def new_world():
 
 
 @settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -180,7 +180,7 @@ def test_all_the_work_of_a_week_leaves_what_the_model_says(world):
     acme = world()
     for day in range(5):
         for which in ENVS:
-            acme.append(which, day, 6, 40)
+            acme.append(which, day, 6, 18)
     steps = [
         ("compact",),
         ("archive",),
