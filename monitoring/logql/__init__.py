@@ -11,8 +11,7 @@ from monitoring.logql.errors import (
 )
 from monitoring.logql.limits import Limits, Stats
 from monitoring.logql.lines import Lines
-from monitoring.logql.parser import parse
-from monitoring.logql.pipeline import Pipeline, compile_pipeline
+from monitoring.logql.pipeline import Pipeline, compile_pipeline, parse
 from monitoring.logql.pretty import format_query
 from monitoring.logql.results import Direction, Result, ResultType, Stream
 from monitoring.logql.selection import label_sets, metadata_sets

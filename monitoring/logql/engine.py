@@ -10,8 +10,7 @@ import numpy as np
 from monitoring.logql.errors import EvaluationError, UnsupportedError
 from monitoring.logql.evaluator import Evaluator
 from monitoring.logql.limits import DEFAULT_LIMITS, Budget, Limits
-from monitoring.logql.parser import parse
-from monitoring.logql.pipeline import compile_query
+from monitoring.logql.pipeline import compile_query, parse
 from monitoring.logql.ranges import RangeReader
 from monitoring.logql.results import Direction, Result, ResultType
 from monitoring.logql.selection import Question, select_lines

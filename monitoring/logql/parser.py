@@ -63,6 +63,10 @@ def parse_stages(text: str) -> LogQuery:
 def _parse(text: str) -> Expr:
     if len(text) > MAX_LENGTH:
         raise LogQLSyntaxError(f"input size too long ({len(text)} > {MAX_LENGTH})")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LogQLSyntaxError("invalid UTF-8 encoding") from None
     if _VARIANTS.match(text):
         raise UnsupportedError("variants() is experimental in Loki and not supported")
     _refuse_depth(text)

@@ -9,6 +9,7 @@ from typing import Any
 from monitoring.labels import Matcher, matches_all
 from monitoring.logql.errors import LogQLSyntaxError
 from monitoring.logql.lines import Lines
+from monitoring.logql.parser import parse as parse_text
 from monitoring.logql.parser import parse_stages
 from monitoring.logql.stages import dropping, logfmt, objects
 from monitoring.logql.stages.captures import pattern_captures, regexp_captures
@@ -25,6 +26,7 @@ from monitoring.logql.syntax import (
     Decolorize,
     Drop,
     Either,
+    Expr,
     IpCondition,
     JsonParser,
     Keep,
@@ -40,6 +42,8 @@ from monitoring.logql.syntax import (
     Stage,
     TextCondition,
     Unpack,
+    Unwrap,
+    log_queries,
 )
 from monitoring.telemetry import LineFilter as StoreFilter
 from monitoring.telemetry import LogChunk
@@ -95,6 +99,17 @@ class Pipeline:
         return lines
 
 
+def parse(text: str) -> Expr:
+    """Return the tree of a query, all of whose stages compile.
+
+    Raises LogQLSyntaxError, and UnsupportedError for what Loki has but we have not.
+    """
+    expr = parse_text(text)
+    for query in log_queries(expr):
+        compile_stages((), [s for s in query.stages if not isinstance(s, Unwrap)])
+    return expr
+
+
 def compile_pipeline(text: str) -> Pipeline:
     """Compile a log query, or stages alone: `| json | level="error"`.
 
@@ -113,14 +128,12 @@ def compile_stages(matchers: tuple[Matcher, ...], stages: Sequence[Stage]) -> Pi
     """Raises LogQLSyntaxError."""
     try:
         filters, rest = _split(stages)
-        names: set[str] = set()
-        for stage in stages:
-            names |= _names(stage)
         steps = tuple(_compile(stage) for stage in stages)
+        names = frozenset[str]().union(*map(_names, stages))
     except ValueError as error:
         raise LogQLSyntaxError(str(error)) from None
     kept = tuple(steps[n] for n in rest)
-    return Pipeline(matchers, tuple(filters), steps, kept, frozenset(names))
+    return Pipeline(matchers, tuple(filters), steps, kept, names)
 
 
 def _split(stages: Sequence[Stage]) -> tuple[list[StoreFilter], list[int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitoring.labels import Matcher
 from monitoring.logql.literals import format_duration_ns, quote
-from monitoring.logql.parser import parse
+from monitoring.logql.pipeline import parse
 from monitoring.logql.syntax import (
     Both,
     Condition,

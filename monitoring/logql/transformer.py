@@ -9,6 +9,7 @@ from lark import Token
 
 from monitoring.labels import InvalidMatcherError, Matcher, MatchOp
 from monitoring.logql.errors import LogQLSyntaxError
+from monitoring.logql.expressions import checked
 from monitoring.logql.literals import duration_ns, size_bytes, unquote
 from monitoring.logql.syntax import (
     Both,
@@ -261,6 +262,10 @@ class Transformer(lark.Transformer[Token, Any]):
 
     def label_replace(self, items: list[Any]) -> promql.Call:
         _, inner, *texts = items
+        try:
+            checked(str(texts[-1]))
+        except ValueError as error:
+            raise _error_at(texts[-1], str(error)) from None
         arguments = tuple(promql.String(str(text)) for text in texts)
         return promql.Call("label_replace", (inner, *arguments))
 
@@ -285,7 +290,8 @@ def _matcher(name: Token, op: Token, value: Token) -> Matcher:
     try:
         return Matcher(str(name), MatchOp(op), str(value))
     except InvalidMatcherError as error:
-        raise _error_at(value, f"error parsing regexp: {error}") from None
+        reason = str(error).partition(" does not compile: ")[2]
+        raise _error_at(value, f"error parsing regexp: {reason}") from None
 
 
 def _number(token: Token) -> float:

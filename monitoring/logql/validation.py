@@ -13,7 +13,7 @@ from monitoring.logql.syntax import (
     log_queries,
 )
 from monitoring.promql import syntax as promql
-from monitoring.promql.arithmetic import SET_OPERATORS
+from monitoring.promql.arithmetic import COMPARISONS, SET_OPERATORS
 from monitoring.promql.syntax import Cardinality
 
 UNSELECTIVE = (
@@ -62,9 +62,18 @@ def validate(expr: Expr) -> None:
             _check_range(expr)
         case promql.Binary():
             _check_binary(expr)
+        case promql.Aggregation(op, inner):
+            _require_vector(op, inner)
+        case promql.Call(name, (inner, *_)) if name != "vector":
+            _require_vector(name, inner)
     if not isinstance(expr, LogQuery):
         for child in promql.children(expr):
             validate(child)
+
+
+def _require_vector(name: str, inner: promql.Expr) -> None:
+    if promql.type_of(inner) is promql.ValueType.SCALAR:
+        raise LogQLSyntaxError(f"unexpected literal: {name} takes a vector")
 
 
 def unwrap_of(query: LogQuery) -> int | None:
@@ -106,10 +115,10 @@ def _check_binary(node: promql.Binary) -> None:
                     f"unexpected literal for {where} side of "
                     f"logical/set binary operation ({node.op})"
                 )
-        if node.return_bool:
-            raise LogQLSyntaxError("bool modifier can only be used on comparisons")
         if node.matching.cardinality is not Cardinality.ONE_TO_ONE:
             raise LogQLSyntaxError(f'no grouping allowed for "{node.op}" operation')
+    if node.return_bool and node.op not in COMPARISONS:
+        raise LogQLSyntaxError("bool modifier can only be used on comparisons")
     if not node.matching.on:
         return
     overlap = set(node.matching.labels) & set(node.matching.include)

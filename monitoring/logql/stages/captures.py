@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.logql.columns import TEXT, column, without_empty
+from monitoring.logql.expressions import checked
 from monitoring.logql.lines import Columns, Lines, label_name, parsed_name
-from monitoring.logql.stages.expressions import checked
 
 # What may stand around a group's opening: an escape, a literal passage, a class;
 # then the opening itself, with its name if it has one.

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.logql.columns import TEXT, Bools, Column, where
+from monitoring.logql.expressions import matching
 from monitoring.logql.lines import ERROR, RESERVED, Columns, Lines
-from monitoring.logql.stages.expressions import matching
 from monitoring.logql.syntax import LabelChoice
 
 _COLORS = r"\x1b\[[0-9;]*[a-zA-Z]"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitoring.logql.columns import Bools, map_texts
+from monitoring.logql.expressions import checked, matching
 from monitoring.logql.lines import Lines
 from monitoring.logql.stages.addresses import Addresses, is_address
-from monitoring.logql.stages.expressions import checked, matching
 from monitoring.logql.stages.numbers import read_numbers
 from monitoring.logql.syntax import (
     Both,

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from monitoring.logql.columns import Bools, Column, bools, texts
+from monitoring.logql.expressions import checked
 from monitoring.logql.lines import Lines
 from monitoring.logql.stages.addresses import Addresses
 from monitoring.logql.stages.captures import split_pattern
-from monitoring.logql.stages.expressions import checked
 from monitoring.logql.syntax import LineFilter, LineTerm
 from monitoring.telemetry import LineFilter as StoreFilter
 from monitoring.telemetry import LineOp
@@ -52,7 +52,7 @@ def pattern_expression(pattern: str) -> str:
     parts = split_pattern(pattern)
     for name, is_capture in parts:
         if is_capture and name != "_":
-            raise ValueError(f"parse error: named captures are not allowed: <{name}>")
+            raise ValueError(f"named captures are not allowed: <{name}>")
     if any(a and b for (_, a), (_, b) in pairwise(parts)):
         raise ValueError("found consecutive capture '<_><_>'")
     inside = "".join(".+" if c else re.escape(text) for text, c in parts)

@@ -31,7 +31,6 @@ from monitoring.logql.lines import (
     parsed_name,
 )
 from monitoring.logql.literals import SURROGATES
-from monitoring.promql.segments import spread_out
 
 LOGFMT_ERROR = "LogfmtParserErr"
 
@@ -70,12 +69,17 @@ class Pairs:
 
 
 def _substrings(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Column:
-    gathered = data[spread_out(starts, ends)] if len(starts) else data[:0]
-    offsets = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(ends - starts, out=offsets[1:])
-    return pa.LargeStringArray.from_buffers(
-        len(starts), pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(gathered))
+    """Return the texts between the borders, which ascend and do not overlap."""
+    count = len(starts)
+    if count == 0:
+        return column([])
+    # What lies between two texts is a text too, and then left out.
+    offsets = np.empty(2 * count, np.int64)
+    offsets[::2], offsets[1::2] = starts, ends
+    whole = pa.LargeStringArray.from_buffers(
+        2 * count - 1, pa.py_buffer(offsets), pa.py_buffer(data)
     )
+    return whole.take(pa.array(np.arange(0, 2 * count - 1, 2)))
 
 
 def _bytes_of(lines: Column) -> tuple[npt.NDArray[np.uint8], Ints]:

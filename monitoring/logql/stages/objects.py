@@ -39,8 +39,12 @@ _DETAILS = "Malformed JSON error"
 # Objects are followed so far; what is deeper is not extracted.
 MAX_DEPTH = 16
 
-# Numbers that a double or an int64 would not write as they were read.
-_INEXACT = r"[0-9][eE][-+0-9]|\.[0-9]*0[\s,}\]]|[0-9][0-9.]{15}|-0"
+# Numbers that a double or an int64 would not write as they were read: with an
+# exponent, with zeros at the end, with many digits, and minus zero.
+_INEXACT = (
+    r"[:,\[]\s*(?:-0\b|-?[0-9]+(?:\.[0-9]+)?[eE][-+0-9]"
+    r"|-?[0-9]+\.[0-9]*0[\s,}\]]|-?[0-9][0-9.]{15,}[\s,}\]])"
+)
 
 PACKED_ENTRY = "_entry"
 

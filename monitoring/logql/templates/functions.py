@@ -15,6 +15,7 @@ from typing import Any
 
 import re2
 
+from monitoring.logql.expressions import checked
 from monitoring.logql.literals import size_bytes
 from monitoring.logql.stages.numbers import parse_seconds
 from monitoring.logql.templates.moments import Moment, read_moment, zone_of
@@ -47,10 +48,7 @@ _RE2 = _options()
 
 @lru_cache(maxsize=512)
 def _compiled(expression: str) -> Any:
-    try:
-        return re2.compile(expression, options=_RE2)
-    except re2.error as error:
-        raise TemplateError(f"error parsing regexp: {error}") from None
+    return re2.compile(checked(expression), options=_RE2)
 
 
 def _text(function: Callable[..., str]) -> Function:

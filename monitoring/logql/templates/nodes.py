@@ -27,6 +27,14 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """`(f x).a.b`: names that are looked up in what parentheses come to."""
+
+    inside: Operand
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A function, its arguments; a pipeline adds what came before as the last."""
 
@@ -44,7 +52,7 @@ class Pipe:
     index: str | None = None
 
 
-Operand = Literal | Field | Variable | Call | Pipe
+Operand = Literal | Field | Variable | Walk | Call | Pipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from monitoring.logql.templates.nodes import (
     Range,
     Text,
     Variable,
+    Walk,
     With,
 )
 from monitoring.logql.templates.running import Template
@@ -39,7 +40,7 @@ _ACTION = re.compile(
 _TOKEN = re.compile(
     r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<char>\'(?:[^\'\\]|\\.)+\')'
     r"|(?P<number>[+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))(?![\w.])"
-    r"|(?P<variable>\$\w*(?:\.\w+)*)|(?P<field>\.(?:\w+(?:\.\w+)*)?)"
+    r"|(?P<variable>\$\w*(?:\.\w+)*)|(?<=\))(?P<walk>(?:\.\w+)+)|(?P<field>\.(?:\w+(?:\.\w+)*)?)"
     r"|(?P<word>[A-Za-z_]\w*)|(?P<sign>:=|[|()=,]))",
     re.ASCII,
 )
@@ -221,7 +222,11 @@ class _Action:
             raise TemplateError("unclosed left paren")
         self._place += 1
         self._depth -= 1
-        return Pipe(commands)
+        kind, text = self._peek()
+        if kind != "walk":
+            return Pipe(commands)
+        self._place += 1
+        return Walk(Pipe(commands), tuple(text[1:].split(".")))
 
 
 def _tokens(text: str) -> Iterator[Token]:

@@ -20,6 +20,7 @@ from monitoring.logql.templates.nodes import (
     Range,
     Text,
     Variable,
+    Walk,
     With,
 )
 from monitoring.logql.templates.values import (
@@ -165,6 +166,8 @@ class _Run:
                 if name not in self.variables:
                     raise TemplateError(f"undefined variable: ${name}")
                 return self._walk(self.variables[name], names)
+            case Walk(inside, names):
+                return self._walk(self._operand(inside, dot), names)
             case Call():
                 return self._call(operand, dot, ())
             case Pipe():
@@ -189,8 +192,12 @@ class _Run:
         function: Callable[..., Any] = FUNCTIONS[call.function]
         try:
             return function(*arguments, *more)
-        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        except (ValueError, ArithmeticError) as error:
             raise TemplateError(f"error calling {call.function}: {error}") from None
+        except (TypeError, AttributeError):
+            raise TemplateError(
+                f"error calling {call.function}: wrong number or type of arguments"
+            ) from None
 
 
 def _items(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -224,6 +231,8 @@ def _operands(nodes: tuple[Node, ...]) -> Iterator[Operand]:
 def _inside(operand: Operand) -> Iterator[Operand]:
     yield operand
     match operand:
+        case Walk(inside, _):
+            yield from _inside(inside)
         case Pipe(commands):
             for command in commands:
                 yield from _inside(command)
