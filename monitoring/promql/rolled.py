@@ -99,7 +99,8 @@ class BucketBlock:
 
     def total(self, name: str) -> Floats:
         column = self.columns[name].astype(np.float64)
-        return sum_segments(column, self.low, self.high).astype(np.float64)
+        total = sum_segments(column, self.low, self.high).astype(np.float64)
+        return np.where(self.filled, total, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
