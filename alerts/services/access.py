@@ -5,27 +5,19 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 
 from accounts.scope import Permission, Scope, TeamRole
+from accounts.services import access
 
 
 def require_maintainer(scope: Scope, team_id: int | None) -> None:
-    """What belongs to no team reads and tells across teams: its admins' business.
-
-    Raises PermissionDenied.
-    """
+    """Raises PermissionDenied."""
     if not may_maintain(scope, team_id):
-        raise PermissionDenied(
-            "Only admins of the organization may change what belongs to no team."
-            if team_id is None
-            else "Only maintainers of its team and admins may change it."
-        )
+        raise PermissionDenied(access.refusal(team_id, TeamRole.MAINTAINER))
 
 
 def may_maintain(scope: Scope, team_id: int | None) -> bool:
-    if not scope.may(Permission.WRITE):
-        return False
-    if team_id is None:
-        return scope.sees_all_teams
-    return scope.has_team_role(team_id, TeamRole.MAINTAINER)
+    """What belongs to no team reads and tells across teams: its admins' business."""
+    allowed = access.may_change(scope, team_id, TeamRole.MAINTAINER)
+    return allowed and scope.may(Permission.WRITE)
 
 
 def require_responder(scope: Scope, team_id: int | None) -> None:

@@ -192,7 +192,7 @@ def _run_prometheus(binary: str, directory: Path, now: datetime) -> dict[str, ob
 
 def _durations_of(address: str) -> dict[str, object]:
     """Wait until every group was evaluated; add up what each took."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         time.sleep(0.5)
         try:
@@ -206,4 +206,4 @@ def _durations_of(address: str) -> dict[str, object]:
                 "prometheus_seconds_a_round": round(sum(times), 2),
                 "prometheus_group_ms_median": percentile([t * 1000 for t in times], 50),
             }
-    return {"prometheus": "did not evaluate all groups within a minute"}
+    return {"prometheus": "did not evaluate all groups within 90 s"}
