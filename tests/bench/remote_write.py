@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ import cramjam
 import numpy as np
 
 from tests.factories.remote_write import nested, series
-from tests.platform import Platform, free_port, running_platform
+from tests.platform import free_port, running_platform
 
 SERIES, PER_REQUEST, CONNECTIONS = 5_000, 1_000, 2
 STEP_MS = 15_000
@@ -42,7 +43,7 @@ class Target:
     write: str
     query: str
     headers: Mapping[str, str]
-    peak_mb: Callable[[], int]
+    pids: Callable[[], Sequence[int]]
 
 
 def measure(requests: int = REQUESTS) -> dict[str, object]:
@@ -64,16 +65,19 @@ def _run(
     target: Target, bodies: Sequence[Sequence[bytes]], end_ms: int
 ) -> tuple[float, dict[str, object]]:
     _send(target, [one[:20] for one in bodies])  # Warm, as a receiver that runs is.
-    began = time.perf_counter()
+    used, began = _cpu_seconds(target.pids()), time.perf_counter()
     _send(target, [one[20:] for one in bodies])
     taken = time.perf_counter() - began
     _await_samples(target, end_ms)
     behind = time.perf_counter() - began - taken
-    rate = sum(len(one) - 20 for one in bodies) * PER_REQUEST / taken
+    used = _cpu_seconds(target.pids()) - used
+    samples = sum(len(one) - 20 for one in bodies) * PER_REQUEST
+    rate = samples / taken
     return rate, {
         "samples/s acknowledged": round(rate),
         "s until all are found": round(behind, 2),
-        "peak MB": target.peak_mb(),
+        "CPU s a million": round(used / samples * 1e6, 2),
+        "peak MB": _peak(target.pids()),
     }
 
 
@@ -175,7 +179,7 @@ def _vedette() -> Iterator[Target]:
             "/api/v1/write",
             "/prometheus/api/v1/query",
             {"Authorization": f"Bearer {token}"},
-            lambda: _platform_peak(platform),
+            lambda: platform.pids(""),
         )
 
 
@@ -192,9 +196,7 @@ def _prometheus() -> Iterator[Target]:
             "--web.enable-remote-write-receiver",
         ]
         with _running(command, port, "/-/ready") as pid:
-            yield Target(
-                port, "/api/v1/write", "/api/v1/query", {}, lambda: _peak([pid])
-            )
+            yield Target(port, "/api/v1/write", "/api/v1/query", {}, lambda: [pid])
 
 
 @contextlib.contextmanager
@@ -209,9 +211,7 @@ def _victoria() -> Iterator[Target]:
             "-search.disableCache",
         ]
         with _running(command, port, "/health") as pid:
-            yield Target(
-                port, "/api/v1/write", "/api/v1/query", {}, lambda: _peak([pid])
-            )
+            yield Target(port, "/api/v1/write", "/api/v1/query", {}, lambda: [pid])
 
 
 @contextlib.contextmanager
@@ -248,8 +248,14 @@ def _await_ready(port: int, path: str) -> None:
     raise TimeoutError(f"nothing answers at port {port}")
 
 
-def _platform_peak(platform: Platform) -> int:
-    return _peak(platform.pids(""))
+def _cpu_seconds(pids: Sequence[int]) -> float:
+    """Return what the processes have used, which other load does not change much."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _peak(pids: Sequence[int]) -> int:
