@@ -52,7 +52,7 @@ QUESTIONS = [
     Question(f"rate(req_1_total{{{_SMALL}}}[5m])", 3, 60, SMALL),
     Question(f"avg by (zone) (load_0{{{_SMALL}}})", 3, 15, SMALL),
     Question(f"max_over_time(load_1{{{_SMALL}}}[10m])", 3, 60, SMALL),
-    Question(f"topk(5, rate(req_2_total{{{_SMALL}}}[5m]))", 3, 60, SMALL),
+    Question(f"topk(5, temperature_exact{{{_SMALL}}})", 3, 60, SMALL),
     Question(f"quantile(0.9, load_2{{{_SMALL}}})", 3, 15, SMALL),
     Question(
         f"sum(rate(req_0_total{{{_SMALL}}}[5m]))"
@@ -70,7 +70,12 @@ QUESTIONS = [
     Question(
         'sum by (job) ({__name__=~"req_.*|load_.*|temperature_.*"})', 3, 30, LARGE
     ),
-    Question(f"topk(10, sum by (instance) (rate({_ALL}[5m])))", 3, 60, LARGE),
+    Question(
+        'topk(10, avg by (instance) ({__name__=~"load_.*|temperature_.*"}))',
+        3,
+        60,
+        LARGE,
+    ),
     Question('avg_over_time({__name__=~"load_.*"}[10m])', 3, 60, LARGE),
     Question("sum by (job) (rate(day_total[5m]))", 24, 60, LARGE),
     Question("avg by (job) (avg_over_time(day_load[1h]))", 24, 300, LARGE),

@@ -133,7 +133,7 @@ def test_rolled_up_or_not_the_answer_is_the_same(
 
 
 def test_a_day_is_answered_from_rollups_and_says_so(few_samples, scope):
-    append(scope, steady("c_total", NOW_MS - DAY_MS, 4 * 60 * 24))
+    append(scope, steady("c_total", NOW_MS - DAY_MS + 1, 4 * 60 * 24))
     compact(scope)
     # Its first steps lie before all samples.
     start = NOW_MS - DAY_MS - 4 * HOUR_MS
