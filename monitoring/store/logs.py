@@ -25,6 +25,7 @@ from monitoring.store.blocks import (
 )
 from monitoring.store.connection import Row, copy_in, fetch, stream
 from monitoring.store.interface import LogScan
+from monitoring.store.parallel import in_parallel
 from monitoring.store.samples import DAY_MS, day_of_ms
 from monitoring.store.stored_text import Rows, StoredText
 from monitoring.telemetry import LEVEL_WORDS
@@ -34,6 +35,9 @@ DAY_NS = DAY_MS * NS_IN_MS
 
 # How far a block has come: as appended, merged, merged with all of its day.
 FRESH, MERGED, FINISHED = 0, 1, 2
+
+# Blocks of one append, from which on they are made one by one.
+MANY_STREAMS = 200
 
 # Blocks fetched at once: first few, for a page is often full soon.
 FIRST_FETCH, LARGEST_FETCH = 2, 64
@@ -99,12 +103,16 @@ def append_logs(
     changes = np.flatnonzero((np.diff(streams) != 0) | (np.diff(days) != 0)) + 1
     bounds = [0, *changes.tolist(), len(streams)]
     every = LogLines(ts_ns, levels, ts_ns, ts_ns, text)  # No origin is stored yet.
-    rows = [
-        block_row(organization_id, int(streams[start]), FRESH, piece)
+    pieces = (
+        (int(streams[start]), piece)
         for start, end in pairwise(bounds)
         for piece in split_logs(every.slice(start, end))
-    ]
-    copy_in(partitions.LOGS, COLUMNS, rows)
+    )
+    rows = in_parallel(lambda p: block_row(organization_id, p[0], FRESH, p[1]), pieces)
+    if len(bounds) > MANY_STREAMS:
+        # Handing over such small blocks takes longer than making them.
+        rows = (block_row(organization_id, pk, FRESH, piece) for pk, piece in pieces)
+    copy_in(partitions.LOGS, COLUMNS, list(rows))
 
 
 def day_of_ns(ts_ns: int) -> date:
