@@ -37,7 +37,7 @@ PATTERNS = 50
 BATCH = 10_000
 # Deposited before the workers are let at it: what the inbox holds at a time.
 WAVE = 200_000
-NEEDLE = "?id=needle-in-the-hay"
+NEEDLE = "?id=7f3a91c2"
 NEEDLES = 5
 REGEX = r'"POST /[a-z]+/sofa-.*" 50[0-9] '
 MINUTE = 60 * 10**9
