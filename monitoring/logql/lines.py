@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -83,6 +83,10 @@ class Columns:
         return Columns(taken, self.final)
 
 
+def _go_on() -> None:
+    """Let the work go on: there is no deadline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Some lines of a chunk: `rows` are their places in it.
@@ -99,10 +103,20 @@ class Lines:
     fields: Mapping[str, Column]
     layers: tuple[Layer, ...] = ()
     errors: Mapping[str, Column] = field(default_factory=dict)
+    check: Callable[[], None] = _go_on
 
     @classmethod
-    def of(cls, chunk: LogChunk, names: frozenset[str] | None = None) -> Lines:
-        """Start with a whole chunk; of its fields only those in `names`, if given."""
+    def of(
+        cls,
+        chunk: LogChunk,
+        names: frozenset[str] | None = None,
+        *,
+        check: Callable[[], None] = _go_on,
+    ) -> Lines:
+        """Start with a whole chunk; of its fields only those in `names`, if given.
+
+        `check` is called now and then; it ends the work by raising.
+        """
         stored = dict(chunk.fields)
         if names is not None:
             stored = {name: stored[name] for name in stored if name in names}
@@ -116,6 +130,7 @@ class Lines:
             frozenset(labels),
             labels,
             stored,
+            check=check,
         )
 
     @property

@@ -95,6 +95,7 @@ class Pipeline:
         for step in steps:
             if lines.count == 0:
                 break
+            lines.check()
             lines = step(lines)
         return lines
 

@@ -192,7 +192,7 @@ class RangeReader:
         gaps = _gaps(ends, plan.node.range_ns)
         for chunk in chunks:
             self.budget.admit_chunk(chunk, chunk.count, int(_sizes(chunk.lines).sum()))
-            lines = Lines.of(chunk, plan.names)
+            lines = Lines.of(chunk, plan.names, check=self.budget.check)
             if gaps is not None:
                 lines = lines.where(gaps(lines.ts_ns))
             yield plan.before.run_stored(lines)

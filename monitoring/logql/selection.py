@@ -59,7 +59,7 @@ def select_lines(
     best = _Best(question)
     try:
         for chunk in chunks:
-            lines = Lines.of(chunk)
+            lines = Lines.of(chunk, check=budget.check)
             order = _order(lines, question)
             if best.is_full and int(order.min()) >= best.worst:
                 break

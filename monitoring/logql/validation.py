@@ -21,6 +21,9 @@ UNSELECTIVE = (
     'empty-compatible value. For instance, app=~".*" does not meet this requirement, '
     'but app=~".+" will'
 )
+# Each stage takes its time on every line.
+MAX_STAGES = 100
+
 _WITH_UNWRAP = {
     "absent_over_time",
     "avg_over_time",
@@ -56,6 +59,7 @@ def validate(expr: Expr) -> None:
     """Raises LogQLSyntaxError."""
     match expr:
         case LogQuery():
+            _check_stages(expr)
             if any(isinstance(stage, Unwrap) for stage in expr.stages):
                 raise LogQLSyntaxError("unwrap is for metric queries only")
         case RangeAggregation():
@@ -82,7 +86,13 @@ def unwrap_of(query: LogQuery) -> int | None:
     return found[0] if found else None
 
 
+def _check_stages(query: LogQuery) -> None:
+    if len(query.stages) > MAX_STAGES:
+        raise LogQLSyntaxError(f"more than {MAX_STAGES} stages")
+
+
 def _check_range(node: RangeAggregation) -> None:
+    _check_stages(node.query)
     unwrap = unwrap_of(node.query)
     _check_operation(node, unwrapped=unwrap is not None)
     if unwrap is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,12 @@ from monitoring.logql.templates import Template, TemplateError, parse_template
 
 TEMPLATE_ERROR = "TemplateFormatErr"
 LABEL_FORMAT_ERROR = TEMPLATE_ERROR
+
+# Runs of a template between two looks at the deadline.
+_ROWS_A_CHECK = 256
+
+# The values of labels, and the line and its time where the template needs them.
+Row = tuple[Any, ...]
 
 # What makes the outcome of a template differ between lines with equal labels.
 _OF_EACH_LINE = {"__line__", "__timestamp__", "now"}
@@ -128,9 +135,9 @@ def _format(template: Template, lines: Lines) -> Formatted:
     columns = [texts(lines.value(name)) for name in names]
     if template.functions & _OF_EACH_LINE:
         columns += [texts(lines.text), lines.ts_ns.tolist()]
-        return _run_rows(template, names, list(zip(*columns, strict=True)))
+        return _run_rows(template, lines, names, list(zip(*columns, strict=True)))
     rows = list(zip(*columns, strict=True)) if columns else [()] * lines.count
-    return _run_rows(template, names, rows)
+    return _run_rows(template, lines, names, rows)
 
 
 def _joined(parts: list[tuple[str, bool]], lines: Lines) -> Column:
@@ -146,10 +153,14 @@ def _joined(parts: list[tuple[str, bool]], lines: Lines) -> Column:
     return pc.binary_join_element_wise(*columns, pa.scalar("", TEXT))
 
 
-def _run_rows(template: Template, names: list[str], rows: list[tuple]) -> Formatted:  # type: ignore[type-arg]  # labels, then line and time
+def _run_rows(
+    template: Template, lines: Lines, names: list[str], rows: list[Row]
+) -> Formatted:
     """Run the template once for each different row."""
-    outcomes: dict[tuple, tuple[str, str]] = {}  # type: ignore[type-arg]  # as above
-    for row in dict.fromkeys(rows):
+    outcomes: dict[Row, tuple[str, str]] = {}
+    for number, row in enumerate(dict.fromkeys(rows)):
+        if number % _ROWS_A_CHECK == 0:
+            lines.check()
         labels = {n: v for n, v in zip(names, row, strict=False) if v}
         try:
             outcomes[row] = template.run(labels, *row[len(names) :]), ""

@@ -144,6 +144,7 @@ def _compile(text: str) -> None:
         pytest.param(
             '{a="' + "x" * MAX_LENGTH + '"}', "input size too long", id="long"
         ),
+        pytest.param('{a="b"}' + "| json" * 101, "more than 100 stages", id="stages"),
         pytest.param('{a="\ud800"}', "invalid UTF-8", id="surrogate"),
     ],
 )
