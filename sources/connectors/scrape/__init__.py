@@ -161,6 +161,8 @@ class Scrape(Asking[Target]):
 
     @override
     def ending(self, target: Target, ts_ms: int) -> SampleBatch:
+        if all(other.url != target.url for other in self.states):
+            self.run(self._client.forget(target.url))
         history = self._histories.pop(target, None)
         if history is None:
             return join([])

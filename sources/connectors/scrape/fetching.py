@@ -24,6 +24,7 @@ ACCEPT = (
 )
 USER_AGENT = "Vedette"
 _MAX_HOPS = 10
+# More would cost the process its descriptors.
 _KEPT_OPEN = 300
 _REDIRECTS = {301, 302, 303, 307, 308}
 _GONE_ON_OTHER_HOSTS = {"authorization", "cookie"}
@@ -40,23 +41,40 @@ class Answer:
 
 
 class Client:
-    """Keeps connections to the targets of one source. Belongs to one event loop."""
+    """Keeps a connection to each target of one source. Belongs to one event loop.
+
+    Each URL has a pool of its own: one pool of hundreds of connections looks through
+    all of them whenever one is needed.
+    """
 
     def __init__(self, settings: ScrapeSettings) -> None:
         self._settings = settings
         self._headers = _own_headers(settings)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context_of(settings.tls),
-            max_connections=None,
-            # Targets are asked at every interval: keep what is open that long, but not
-            # so many that the process runs out of descriptors.
-            max_keepalive_connections=_KEPT_OPEN,
-            keepalive_expiry=settings.interval * 2 + 5,
-            network_backend=GuardedBackend(),
-        )
+        self._context = context_of(settings.tls)
+        self._network = GuardedBackend()
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def forget(self, url: str) -> None:
+        """Close the connection to a target that is no more."""
+        pool = self._pools.pop(url, None)
+        if pool is not None:
+            await pool.aclose()
+
+    def _pool_of(self, url: str) -> httpcore.AsyncConnectionPool:
+        if url not in self._pools:
+            keeps = len(self._pools) < _KEPT_OPEN
+            self._pools[url] = httpcore.AsyncConnectionPool(
+                ssl_context=self._context,
+                max_keepalive_connections=1 if keeps else 0,
+                # Targets are asked at every interval: keep what is open that long.
+                keepalive_expiry=self._settings.interval * 2 + 5,
+                network_backend=self._network,
+            )
+        return self._pools[url]
 
     async def get(
         self, url: str, headers: Mapping[str, str], *, seconds: float, limit: int
@@ -76,8 +94,9 @@ class Client:
 
     async def _followed(self, url: str, headers: dict[str, str], limit: int) -> Answer:
         """Follow redirects; each hop is judged by itself."""
+        pool = self._pool_of(url)
         for _ in range(_MAX_HOPS):
-            answer = await self._once(url, headers, limit)
+            answer = await self._once(pool, url, headers, limit)
             if isinstance(answer, Answer):
                 return answer
             target = urljoin(url, answer)
@@ -88,12 +107,16 @@ class Client:
         raise ScrapeError(f"more than {_MAX_HOPS} redirects")
 
     async def _once(
-        self, url: str, headers: dict[str, str], limit: int
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        url: str,
+        headers: dict[str, str],
+        limit: int,
     ) -> Answer | str:
         """Return the answer, or where it redirects to."""
         fields = {"Host": urlsplit(url).netloc, **headers}
         server_name = self._settings.tls.server_name
-        async with self._pool.stream(
+        async with pool.stream(
             "GET",
             url,
             headers=list(fields.items()),
