@@ -16,7 +16,14 @@ import numpy as np
 from django.db import transaction
 
 from monitoring.models import ArchiveFile
-from monitoring.store import archive, archive_reads, parquet, partitions, rollups, vault
+from monitoring.store import (
+    archive,
+    archive_reads,
+    parquet,
+    partitions,
+    rollup_deletion,
+    vault,
+)
 from monitoring.store.blocks import decode_logs, decode_samples
 from monitoring.store.connection import Row, copy_in, execute, fetch
 from monitoring.store.logs import COLUMNS as LOG_COLUMNS
@@ -92,7 +99,9 @@ def erase_rollups(organization_id: int, signal: str, doom: Tombstone) -> None:
     """Forget what the doomed samples were rolled up to."""
     if signal == METRICS:
         with alone(organization_id):
-            rollups.delete_series(organization_id, doom.ids, doom.start, doom.end)
+            rollup_deletion.delete_series(
+                organization_id, doom.ids, doom.start, doom.end
+            )
 
 
 def _candidates(

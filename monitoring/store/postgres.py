@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
 
-from monitoring.store import archive_reads, partitions, rollups, vault
+from monitoring.store import archive_reads, partitions, rollup_deletion, rollups, vault
 from monitoring.store.blocks import Int64s, Samples, merge_samples
 from monitoring.store.compaction import organizations_to_compact
 from monitoring.store.connection import snapshot
@@ -100,4 +100,4 @@ def delete_before(*, samples: date, logs: date) -> int:
 
 
 def delete_orphans() -> int:
-    return partitions.delete_orphans() + rollups.delete_orphans()
+    return partitions.delete_orphans() + rollup_deletion.delete_orphans()

@@ -21,7 +21,7 @@ from itertools import groupby, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from monitoring.store import partitions, rollups
+from monitoring.store import partitions, rollup_deletion, rollups
 from monitoring.store.blocks import Samples, decode_samples, merge_samples
 from monitoring.store.compaction import (
     FAN_IN,
@@ -73,7 +73,7 @@ def _roll_up(organization_id: int, now: datetime) -> Iterator[int]:
             if alone:
                 rollups.roll_up(organization_id, end_ms, metrics)
         yield len(metrics) if alone else 0
-    rollups.delete_before(organization_id, now)
+    rollup_deletion.delete_before(organization_id, now)
 
 
 def _mixed_merges(organization_id: int, now: datetime) -> Iterator[Merge]:

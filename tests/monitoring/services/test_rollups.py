@@ -14,7 +14,12 @@ from monitoring import promql
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services import compaction, queries
 from monitoring.services.append import append_samples
-from monitoring.store import known_series, rollups, sample_compaction
+from monitoring.store import (
+    known_series,
+    rollup_deletion,
+    rollups,
+    sample_compaction,
+)
 from monitoring.store.blocks import Samples
 from monitoring.store.rollup_columns import (
     STEPS_MS,
@@ -241,7 +246,7 @@ def test_a_deleted_series_leaves_the_rollups(few_samples, scope):
         # Only roll-ups are left, so that they must answer.
         cursor.execute("DELETE FROM monitoring_sampleblock")
 
-    rollups.delete_series(
+    rollup_deletion.delete_series(
         scope.organization_id,
         index.ids[row],
         NOW_MS - 20 * HOUR_MS,
@@ -268,7 +273,9 @@ def test_rollups_go_when_they_are_too_old(few_samples, scope, settings):
     compact(scope)
     settings.METRIC_ROLLUP_RETENTION_DAYS = 1
 
-    deleted = rollups.delete_before(scope.organization_id, NOW + timedelta(days=1))
+    deleted = rollup_deletion.delete_before(
+        scope.organization_id, NOW + timedelta(days=1)
+    )
 
     assert deleted == 10 * len(STEPS_MS)
 
