@@ -35,13 +35,13 @@ from sources.protocols.otlp_histograms import (
     exponential_delta,
 )
 from sources.protocols.otlp_names import metric_name, unit_word
-from sources.protocols.remote_write import (
+from sources.protocols.series_labels import InvalidSeriesError, series_labels
+from sources.protocols.series_rows import (
     OUT_OF_BOUNDS,
     SAMPLE_BYTES,
     TOO_FAR_AHEAD,
     Problems,
 )
-from sources.protocols.series_labels import InvalidSeriesError, series_labels
 
 DELTA, CUMULATIVE = 1, 2
 _NO_RECORDED_VALUE = 1

@@ -11,16 +11,10 @@ from google.protobuf.message import DecodeError
 from monitoring.labels import METRIC_NAME, make_labels, pack_labels, unpack_labels
 from monitoring.telemetry import MetricMetadata
 from sources.protocols import MalformedBodyError, Terms
-from sources.protocols.remote_write import (
-    KnownLabels,
-    Rows,
-    Written,
-    exemplar_labels,
-    labels_of,
-    metadata_of,
-)
+from sources.protocols.remote_write import exemplar_labels, metadata_of
 from sources.protocols.remote_write_messages import Request2
 from sources.protocols.series_labels import InvalidSeriesError, as_text
+from sources.protocols.series_rows import KnownLabels, Rows, Written, labels_of
 
 NO_SAMPLES = "TimeSeries must contain at least one sample or histogram for series {}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sources.ingest.door import Door, Push, Taken
 from sources.ingest.refusals import Answer, Headers, RefusedError
 from sources.protocols import remote_write, remote_write_v2
-from sources.protocols.remote_write import Written
+from sources.protocols.series_rows import Written
 
 PATHS = ("/api/v1/write", "/api/v1/push", "/prometheus/api/v1/write")
 

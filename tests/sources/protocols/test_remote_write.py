@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from monitoring.telemetry import MetricMetadata, MetricType
 from sources.protocols import MalformedBodyError, Terms, remote_write, remote_write_v2
-from sources.protocols.remote_write import KnownLabels, Rows, read_general
+from sources.protocols.remote_write import read_general
+from sources.protocols.series_rows import KnownLabels, Rows
 from tests.factories import remote_write as bodies
 
 pytestmark = pytest.mark.unit
