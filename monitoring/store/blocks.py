@@ -105,7 +105,7 @@ def _order(major: Int64s, minor: Int64s) -> npt.NDArray[np.intp]:
 HEAD_LENGTH = 4
 # A log block has at most so many lines, and lines of so many bytes.
 MAX_LINES = 65_536
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

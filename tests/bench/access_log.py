@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 # Lines a second of the whole site; a million lines are about an hour and a half.
 RATE = 200
+# Streams they come in, and alert patterns armed while they do.
+HOSTS, PATTERNS = 8, 50
 SECTIONS = "shop account search cart checkout blog static api admin help".split()  # noqa: SIM905
 THINGS = "red blue lamp chair table desk sofa shelf green oak".split()  # noqa: SIM905
 AGENTS = (

@@ -48,6 +48,14 @@ def logs() -> dict[str, object]:
         return bench.measure(2_000_000)
 
 
+def logs_push() -> dict[str, object]:
+    """Access lines by Loki's push into a whole platform, 50 patterns armed."""
+    from tests.bench import logs_push as bench
+
+    with running_platform() as platform:
+        return bench.measure(platform, platform.token(), lines=500_000)
+
+
 def logs_10m() -> dict[str, object]:
     """The same with 10 M lines."""
     with _scratch_django():
@@ -134,6 +142,7 @@ PARTS: dict[str, Callable[[], dict[str, object]]] = {
     "patterns": patterns,
     "logs": logs,
     "logs_10m": logs_10m,
+    "logs_push": logs_push,
     "rules": rules,
     "chaos": chaos,
     "metrics-queries": metrics_queries,
