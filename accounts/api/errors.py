@@ -13,6 +13,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from accounts.services.availability import UnavailableError
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,6 +23,10 @@ class DatabaseUnavailable(exceptions.APIException):
     default_code = "database_unavailable"
     default_detail = "The database is away for the moment: ask again."
     wait = 2  # seconds; DRF makes it the header Retry-After
+
+
+class PartUnavailable(DatabaseUnavailable):
+    default_code = "unavailable"
 
 
 def error_body(
@@ -42,6 +48,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     elif isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError):
         logger.warning("The database is away: %s", exc)
         exc = DatabaseUnavailable()
+    elif isinstance(exc, UnavailableError):
+        logger.warning("Unavailable: %s", exc)
+        exc = PartUnavailable(str(exc))
 
     response = drf_exception_handler(exc, context)
     if response is None or not isinstance(exc, exceptions.APIException):

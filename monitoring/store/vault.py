@@ -13,10 +13,12 @@ import pyarrow as pa
 from django.conf import settings
 from pyarrow import fs
 
+from accounts.services.availability import UnavailableError
+
 PART = ".part"
 
 
-class VaultError(Exception):
+class VaultError(UnavailableError):
     """The archive cannot be reached, or refuses; the message says why."""
 
 

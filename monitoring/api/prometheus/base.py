@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from typing_extensions import override
 
 from accounts.api.authentication import SessionAuthentication, TokenAuthentication
 from accounts.api.viewsets import READ, ScopedAPI
+from accounts.services.availability import UnavailableError
 from monitoring.api.prometheus.authentication import BasicTokenAuthentication
 from monitoring.api.prometheus.envelope import ErrorType, PrometheusError, failure
 from monitoring.api.prometheus.parameters import Parameters
@@ -29,6 +31,9 @@ _KINDS: tuple[tuple[type[Exception], ErrorType], ...] = (
     (Http404, ErrorType.NOT_FOUND),
     (exceptions.ValidationError, ErrorType.BAD_DATA),
     (SuspiciousOperation, ErrorType.BAD_DATA),
+    (UnavailableError, ErrorType.UNAVAILABLE),
+    (OperationalError, ErrorType.UNAVAILABLE),
+    (InterfaceError, ErrorType.UNAVAILABLE),
 )
 
 

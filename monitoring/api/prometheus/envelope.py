@@ -18,7 +18,7 @@ MAX_ANNOTATIONS = 10
 
 
 class ErrorType(Enum):
-    """Prometheus's words for what went wrong; two of them are ours."""
+    """Prometheus's words for what went wrong; three of them are ours."""
 
     BAD_DATA = ("bad_data", 400)
     UNAUTHORIZED = ("unauthorized", 401)
@@ -28,6 +28,7 @@ class ErrorType(Enum):
     CANCELED = ("canceled", 499)
     INTERNAL = ("internal", 500)
     TIMEOUT = ("timeout", 503)
+    UNAVAILABLE = ("unavailable", 503)
 
     def __init__(self, word: str, status: int) -> None:
         self.word = word
