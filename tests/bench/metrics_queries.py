@@ -153,6 +153,8 @@ def load_here(parts: list[Data]) -> tuple[str, dict[str, object]]:
             " FROM monitoring_sampleblock GROUP BY 1 ORDER BY 1"
         )
         levels = cursor.fetchall()
+        cursor.execute("SELECT sum(length(payload)) FROM monitoring_rollupblock")
+        (rolled,) = cursor.fetchone()
         cursor.execute("VACUUM ANALYZE monitoring_sampleblock")
         cursor.execute("VACUUM ANALYZE monitoring_series")
     size, stored = sum(row[1] for row in levels), sum(row[2] for row in levels)
@@ -162,6 +164,7 @@ def load_here(parts: list[Data]) -> tuple[str, dict[str, object]]:
         "append s": round(loaded, 1),
         "compact s": round(time.perf_counter() - began - loaded, 1),
         "vedette B/sample": round(float(size / stored), 2),
+        "vedette B/sample, roll-ups": round(float((rolled or 0) / stored), 2),
         "vedette blocks": {level: int(blocks) for level, _s, _c, blocks in levels},
     }
 

@@ -44,7 +44,7 @@ def test_after_compaction_nothing_is_behind(scope):
     found = compaction.progress(scope, NOW)
 
     assert levels(found.samples) == {"1": (1, 120)}
-    assert levels(found.rollups) == {"3600s": (1, 1), "300s": (1, 6), "60s": (1, 30)}
+    assert levels(found.rollups) == {"3600s": (1, 1), "300s": (1, 6)}
     assert (found.backlog.windows, found.backlog.behind) == (0, timedelta(0))
 
 
