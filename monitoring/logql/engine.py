@@ -109,6 +109,8 @@ def _calmly() -> Iterator[None]:
             raise EvaluationError(str(error)) from error
         except promql_errors.UnsupportedError as error:
             raise UnsupportedError(str(error)) from error
+        except OverflowError:
+            raise EvaluationError("the query's times are out of range") from None
         except RecursionError:
             raise EvaluationError("the expression is nested too deeply") from None
 

@@ -198,6 +198,10 @@ def _unescape(found: re.Match[str]) -> str:
     return _ESCAPES.get(text, text)
 
 
+# The lines that have a key, and its values.
+Values = tuple[list[int], list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Logfmt:
     """The labels of logfmt lines, made when asked for."""
@@ -205,15 +209,14 @@ class Logfmt:
     count: int
     own: frozenset[str]
     pairs: Pairs
-    odd: Mapping[str, Column]
+    odd: Mapping[str, Values]
     keep_empty: bool
+    keys: Mapping[str, Sequence[str]]
     final: bool = False
     _made: dict[str, Column | None] = field(default_factory=dict)
 
     def names(self) -> Iterable[str]:
-        keys = {*self.pairs.names, *self.odd}
-        names = {label_name(key) for key in keys}
-        return {parsed_name(name, self.own) for name in names if name}
+        return {parsed_name(name, self.own) for name in self.keys if name}
 
     def get(self, name: str) -> Column | None:
         if name not in self._made:
@@ -229,19 +232,38 @@ class Logfmt:
         return merged if self.keep_empty else without_empty(merged)
 
     def _columns(self, name: str) -> list[Column]:
-        keys = {k for k in (*self.pairs.names, *self.odd) if label_name(k) == name}
-        return [each for key in sorted(keys) for each in self.of_key(key)]
+        return [each for key in self.keys.get(name, ()) for each in self.of_key(key)]
 
     def of_key(self, key: str) -> list[Column]:
         """Return the values of a key as it is written, from both kinds of lines."""
         plain = self.pairs.of_key(key)
         found = [] if plain is None else [scattered(self.count, *plain)]
-        return [*found, self.odd[key]] if key in self.odd else found
+        if key in self.odd:
+            rows, values = self.odd[key]
+            found.append(scattered(self.count, np.array(rows), column(values)))
+        return found
 
-    def take(self, rows: Ints) -> Columns:
-        index = pa.array(rows)
-        found = {name: self.get(name) for name in self.names()}
-        return Columns({n: c.take(index) for n, c in found.items() if c is not None})
+    def take(self, rows: Ints) -> Selected:
+        return Selected(self, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Some lines of others, whose labels are still made only when asked for."""
+
+    layer: Logfmt
+    rows: Ints
+    final: bool = False
+
+    def names(self) -> Iterable[str]:
+        return self.layer.names()
+
+    def get(self, name: str) -> Column | None:
+        found = self.layer.get(name)
+        return None if found is None else found.take(pa.array(self.rows))
+
+    def take(self, rows: Ints) -> Selected:
+        return Selected(self.layer, self.rows[rows])
 
 
 def parse_logfmt(lines: Lines, *, strict: bool, keep_empty: bool) -> Lines:
@@ -259,19 +281,28 @@ def read_logfmt(lines: Lines, *, keep_empty: bool) -> tuple[Logfmt, Bools, list[
     complaints = [""] * lines.count
     for row, each in zip(rows.tolist(), scanned, strict=True):
         complaints[row], bad[row] = each.complaint, bool(each.complaint)
-    columns = _odd_columns(lines.count, rows, scanned)
-    return Logfmt(lines.count, lines.own, pairs, columns, keep_empty), bad, complaints
+    values = _odd_values(rows, scanned)
+    keys = _keys_by_name({*pairs.names, *values})
+    layer = Logfmt(lines.count, lines.own, pairs, values, keep_empty, keys)
+    return layer, bad, complaints
 
 
-def _odd_columns(count: int, rows: Ints, scanned: list[Scanned]) -> dict[str, Column]:
-    found: dict[str, dict[int, str]] = {}
+def _keys_by_name(keys: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        found.setdefault(label_name(key), []).append(key)
+    return found
+
+
+def _odd_values(rows: Ints, scanned: list[Scanned]) -> dict[str, Values]:
+    found: dict[str, Values] = {}
     for row, each in zip(rows.tolist(), scanned, strict=True):
+        # Of a key that is twice in a line the last one counts.
         for key, value in each.pairs:
-            found.setdefault(key, {})[row] = value
-    return {
-        key: scattered(count, np.array(list(by_row)), column(list(by_row.values())))
-        for key, by_row in found.items()
-    }
+            places, values = found.setdefault(key, ([], []))
+            places.append(row)
+            values.append(value)
+    return found
 
 
 def extract_logfmt(

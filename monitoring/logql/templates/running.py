@@ -74,6 +74,8 @@ class Template:
         run = _Run(labels, line, ts_ns, {"": labels})
         try:
             run.nodes(self.nodes, labels)
+            # Half of a surrogate pair is no text that could be answered with.
+            "".join(run.written).encode()
         except TemplateError:
             raise
         except (TypeError, ValueError, ArithmeticError, RecursionError) as error:

@@ -152,6 +152,21 @@ def test_the_deadline_ends_a_query_between_chunks():
         _ask(_logs(), '{app="api"} | n="x"', limits=Limits(deadline=deadline))
 
 
+def test_times_beyond_what_can_be_counted_are_refused():
+    text = 'rate({app="api"} | logfmt [1h] offset -290y)'
+
+    with pytest.raises(logql.EvaluationError, match="out of range"):
+        logql.instant(_logs(), text, time_ns=10**18)
+
+
+def test_a_template_cannot_make_half_a_character():
+    querier = MemoryLogs({API: [Line(0, "x")]})
+
+    result = _ask(querier, '{app="api"} | line_format `{{ printf "%c" 55296 }}`')
+
+    assert dict(result.streams[0].parsed)["__error__"] == "TemplateFormatErr"
+
+
 def test_the_answer_tells_what_was_read():
     result = _ask(
         _logs(), 'count_over_time({app="api"} | json [1m])', step_ns=500 * SECOND
