@@ -39,8 +39,9 @@ FRESH, MERGED, FINISHED = 0, 1, 2
 # Blocks of one append, from which on they are made one by one.
 MANY_STREAMS = 200
 
-# Blocks fetched at once: first few, for a page is often full soon.
-FIRST_FETCH, LARGEST_FETCH = 2, 64
+# Blocks fetched at once: first few, for a page is often full soon; never so many that
+# the processors wait for them.
+FIRST_FETCH, LARGEST_FETCH = 2, 16
 
 COLUMNS = {
     "day": "date",
