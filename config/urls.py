@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import views
+from monitoring.api.loki import urls as loki
 from monitoring.api.prometheus import urls as prometheus
 from sources import urls as sources
 from sources.api import urls as sources_api
@@ -31,6 +32,7 @@ urlpatterns = [
     path("prometheus/", include("sources.api.prometheus_urls")),
     path("prometheus/", include(prometheus.beside)),
     path("prometheus/", include("alerts.api.prometheus_urls")),
+    path("loki/", include(loki)),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "api/schema/browse/",

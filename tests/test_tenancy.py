@@ -80,7 +80,7 @@ def routes() -> list[Route]:
 
 
 PAGES = [r for r in routes() if r.path.startswith("o/<")]
-API = [r for r in routes() if r.path.startswith(("api/v1/", "prometheus/"))]
+API = [r for r in routes() if r.path.startswith(("api/v1/", "prometheus/", "loki/"))]
 
 
 def test_the_walk_finds_the_routes():

@@ -60,7 +60,7 @@ def success(
         if notes:
             body += [b',"', name.encode(), b's":', orjson.dumps(_few(notes, name))]
     body.append(b"}")
-    return _compressed(request, b"".join(body))
+    return compressed(request, b"".join(body))
 
 
 def plain_success(
@@ -91,7 +91,7 @@ def _few(notes: Sequence[str], noun: str) -> list[str]:
     ]
 
 
-def _compressed(request: HttpRequest, body: bytes) -> HttpResponse:
+def compressed(request: HttpRequest, body: bytes) -> HttpResponse:
     headers = {"Vary": "Accept-Encoding"}
     if len(body) >= MIN_GZIPPED_BYTES and _takes_gzip(request):
         headers["Content-Encoding"] = "gzip"

@@ -1,0 +1,35 @@
+"""What answers, and that it is there."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from typing_extensions import override
+
+from monitoring.api.loki.base import LokiReadOnlyAPI
+from monitoring.api.loki.envelope import bare
+from monitoring.api.prometheus.parameters import Parameters
+
+# Clients choose by it what they may ask: it is the Loki that we answer like.
+COMPATIBLE_WITH = "3.5.0"
+
+
+class BuildInfoAPI(LokiReadOnlyAPI):
+    """/status/buildinfo: without an envelope, as Loki gives it."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        unknown = ("revision", "branch", "buildUser", "buildDate", "goVersion")
+        info = {"version": COMPATIBLE_WITH, **dict.fromkeys(unknown, "")}
+        return bare(request, info)
+
+
+class ReadyAPI(LokiReadOnlyAPI):
+    """/ready: who has come so far has been found in the database."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        return HttpResponse("ready\n", content_type="text/plain; charset=utf-8")
