@@ -6,7 +6,7 @@ secret that is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from accounts.services import secrets
@@ -92,8 +92,26 @@ def _each(value: Any, change: Callable[[str], str]) -> Any:
 
 def _sealed(kind: Kind, config: Config, stored: Config) -> Config:
     secret = [s for s in kind.settings if s.is_secret and s.key in config]
+    if any(config.get(key) != stored.get(key) for key in kind.addresses):
+        _refuse_masks(secret, config, stored)
     sealed = {s.key: _sealed_setting(s, config[s.key], stored) for s in secret}
     return {**config, **sealed}
+
+
+def _refuse_masks(secret: Sequence[Setting], config: Config, stored: Config) -> None:
+    """A stored secret goes to no other place than it was entered for."""
+    told = "Enter it again: where it is sent to has changed."
+    errors = {
+        f"config.{setting.key}": [told]
+        for setting in secret
+        if stored.get(setting.key) and MASK in _texts(config[setting.key])
+    }
+    if errors:
+        raise InvalidSourceError(errors)
+
+
+def _texts(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else [value]
 
 
 def _sealed_setting(setting: Setting, value: Any, stored: Config) -> Any:

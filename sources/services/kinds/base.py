@@ -140,6 +140,9 @@ class Kind:
     takes_pushes: bool = False
     newest_lines: Newest | None = None
     check: Callable[[Config], Errors] | None = None
+    # The settings that decide where secrets are sent to: with another address a
+    # stored secret has to be entered again, or who may edit could read it.
+    addresses: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:

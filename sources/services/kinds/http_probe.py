@@ -78,4 +78,5 @@ KIND = kind_of(
         ),
         *TLS,
     ),
+    addresses=("targets", "method", "body", "follow_redirects", *(s.key for s in TLS)),
 )

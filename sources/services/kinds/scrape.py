@@ -359,4 +359,18 @@ KIND = Kind(
     where=_where,
     settings=(*_WHERE, *_WHO, *_WHAT),
     check=_together,
+    addresses=(
+        "targets",
+        "static_configs",
+        "file_sd",
+        "http_sd",
+        "scheme",
+        "path",
+        "params",
+        "relabel_configs",
+        "follow_redirects",
+        "tls_verify",
+        "tls_ca",
+        "tls_server_name",
+    ),
 )

@@ -98,3 +98,28 @@ def test_settings_that_cannot_be_are_refused(api, config, field, problem):
     fields = answer.json()["error"]["fields"]
     assert list(fields) == [field]
     assert problem in str(fields[field])
+
+
+def test_with_another_address_a_secret_is_to_be_entered_again(api, source):
+    shown = api.get(f"{URL}/{source.pk}").json()["config"]
+    elsewhere = {"config": {**shown, "targets": ["evil.example:80"]}}
+
+    answer = api.patch(f"{URL}/{source.pk}", elsewhere, format="json")
+
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {
+        "config.password",
+        "config.headers",
+    }
+
+
+def test_what_does_not_lead_elsewhere_keeps_the_secret(api, source):
+    shown = api.get(f"{URL}/{source.pk}").json()["config"]
+    calmer = {"config": {**shown, "interval_seconds": 60}}
+
+    answer = api.patch(f"{URL}/{source.pk}", calmer, format="json")
+
+    assert answer.status_code == 200
+    assert (
+        opened_config("scrape", Source.unscoped.get().config)["password"] == "hunter2"
+    )
