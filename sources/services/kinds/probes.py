@@ -105,7 +105,13 @@ def expression(key: str, label: str, help_text: str = "") -> Setting:
 
 
 def kind_of(
-    name: str, title: str, help_text: str, icon: str, settings: tuple[Setting, ...]
+    name: str,
+    title: str,
+    help_text: str,
+    icon: str,
+    settings: tuple[Setting, ...],
+    *,
+    addresses: tuple[str, ...] = (),
 ) -> Kind:
     def test(config: Config) -> Probe:
         return _test(name, config)
@@ -121,6 +127,7 @@ def kind_of(
         where=_where,
         settings=(*settings, HOST),
         check=_together,
+        addresses=addresses,
     )
 
 

@@ -356,6 +356,7 @@ def test_a_datagram_may_be_packed(pack):
         (zlib.compress(b"x" * 1001), "more than 1000 bytes unpacked"),
         (gzip.compress(b"x" * 100)[:-9], "ends too early"),
     ],
+    ids=["garbage", "bomb", "cut"],
 )
 def test_a_badly_packed_datagram_is_refused(datagram, error):
     with pytest.raises(gelf.GelfError, match=error):
