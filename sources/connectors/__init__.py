@@ -43,12 +43,29 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A stream goes on from another position; `moves` is how often it has moved."""
+
+    moves: int
+    position: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Harvest:
-    """What one poll brought: to be stored in one transaction with its advances."""
+    """What one poll brought: to be stored in one transaction with its advances.
+
+    `more` are batches that came with the first one.
+    """
 
     batch: LogBatch | SampleBatch
     size: int  # bytes of raw telemetry
     advances: tuple[Advance, ...] = ()
+    move: Move | None = None
+    more: tuple[LogBatch | SampleBatch, ...] = ()
+
+    @property
+    def batches(self) -> tuple[LogBatch | SampleBatch, ...]:
+        return (self.batch, *self.more)
 
 
 class Outcome(Enum):

@@ -10,6 +10,7 @@ from sources.models.inbox import (
 )
 from sources.models.pushed import PushedGroup
 from sources.models.source import Source, SourceState
+from sources.models.stream import SourceStream
 from sources.models.targets import SourceTargets
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "Source",
     "SourceMinute",
     "SourceState",
+    "SourceStream",
     "SourceTargets",
 ]

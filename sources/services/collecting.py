@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ from sources.services.inbox import (
     BacklogFullError,
     CursorAdvance,
     CursorConflictError,
+    StreamMove,
     deposit,
 )
 from sources.services.kinds import KINDS
@@ -52,7 +53,7 @@ class Load:
 
     runner: Runner
     harvest: Harvest
-    payload: bytes
+    payloads: tuple[bytes, ...]  # of the harvest's batches
 
 
 class Collector:
@@ -130,7 +131,7 @@ class Collector:
             self._to_the_back(runner)
             harvest = runner.poll(now)
             if harvest is not None:
-                loads.append(Load(runner, harvest, harvest.batch.encode()))
+                loads.append(Load(runner, harvest, _encoded(harvest)))
             if sum(load.harvest.size for load in loads) >= ROUND_BYTES:
                 break
         self._deposit(loads, now)
@@ -183,10 +184,11 @@ class Collector:
                 load.runner.fail(error, now)
 
     def _count(self, load: Load) -> None:
-        kind = "lines" if isinstance(load.harvest.batch, LogBatch) else "samples"
-        self.counts[kind] += load.harvest.batch.count
+        for batch in load.harvest.batches:
+            kind = "lines" if isinstance(batch, LogBatch) else "samples"
+            self.counts[kind] += batch.count
+            self.counts["batches"] += 1
         self.counts["bytes"] += load.harvest.size
-        self.counts["batches"] += 1
 
     def _lose_database(self, error: DatabaseFailure, now: datetime) -> None:
         """Wait longer each time; the files keep what is not read meanwhile."""
@@ -238,31 +240,45 @@ def _specs() -> dict[int, SourceSpec]:
     }
 
 
+def _encoded(harvest: Harvest) -> tuple[bytes, ...]:
+    return tuple(batch.encode() for batch in harvest.batches)
+
+
 def _store(loads: Sequence[Load], now: datetime) -> None:
     deposit(
-        [_arrival(load, now) for load in loads if load.harvest.batch.count],
+        [arrival for load in loads for arrival in _arrivals(load, now)],
         advances=[
             CursorAdvance(a.cursor_id, a.old_offset, a.new_offset, a.path)
             for load in loads
             for a in load.harvest.advances
         ],
+        moves=[
+            StreamMove(load.runner.source_id, move.moves, move.position)
+            for load in loads
+            if (move := load.harvest.move)
+        ],
     )
 
 
-def _arrival(load: Load, now: datetime) -> Arrival:
-    spec, batch = load.runner.spec, load.harvest.batch
-    is_logs = isinstance(batch, LogBatch)
-    return Arrival(
-        organization_id=spec.organization_id,
-        source_id=spec.id,
-        team_id=spec.team_id,
-        priority=spec.priority,
-        kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
-        payload=load.payload,
-        count=batch.count,
-        size=load.harvest.size,
-        received_at=now,
-    )
+def _arrivals(load: Load, now: datetime) -> Iterator[Arrival]:
+    """The raw size of a harvest stands at its first batch."""
+    spec, size = load.runner.spec, load.harvest.size
+    for batch, payload in zip(load.harvest.batches, load.payloads, strict=True):
+        if not batch.count:
+            continue
+        is_logs = isinstance(batch, LogBatch)
+        yield Arrival(
+            organization_id=spec.organization_id,
+            source_id=spec.id,
+            team_id=spec.team_id,
+            priority=spec.priority,
+            kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
+            payload=payload,
+            count=batch.count,
+            size=size,
+            received_at=now,
+        )
+        size = 0
 
 
 def _settle(loads: Iterable[Load], outcome: Outcome, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from sources.models import BatchKind, Cursor, IngestReceipt
+from sources.models import BatchKind, Cursor, IngestReceipt, SourceStream
 from sources.services.backlog import BacklogFullError, backlog
 from sources.services.nudges import nudge
 from sources.services.state import update_state
@@ -26,13 +26,14 @@ __all__ = [
     "CursorConflictError",
     "DuplicateReceiptError",
     "Receipt",
+    "StreamMove",
     "deposit",
     "find_receipt",
 ]
 
 
 class CursorConflictError(Exception):
-    """Another reader has advanced the file meanwhile; nothing was taken."""
+    """Another reader has advanced the file or stream meanwhile; nothing was taken."""
 
 
 class DuplicateReceiptError(Exception):
@@ -67,6 +68,15 @@ class CursorAdvance:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamMove:
+    """A stream has been read up to the position; `moves` is how often it had moved."""
+
+    source_id: int
+    moves: int
+    position: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What is answered to a push, kept so that its repetition is answered the same."""
 
@@ -80,6 +90,7 @@ def deposit(
     arrivals: Sequence[Arrival],
     *,
     advances: Sequence[CursorAdvance] = (),
+    moves: Sequence[StreamMove] = (),
     receipts: Sequence[Receipt] = (),
 ) -> None:
     """Store everything in one transaction, or nothing, and wake the workers.
@@ -89,10 +100,11 @@ def deposit(
     counts = _counts(arrivals)
     backlog.check(counts)
     # A single statement is a transaction of its own: two round trips less a push.
-    alone = not (receipts or advances or any(a.rejected for a in arrivals))
+    alone = not (receipts or advances or moves or any(a.rejected for a in arrivals))
     with nullcontext() if alone else transaction.atomic():
         _keep_receipts(receipts)
         _advance_cursors(advances)
+        _move_streams(moves)
         _insert(arrivals)
         _count_rejected(arrivals)
         if arrivals:
@@ -171,6 +183,15 @@ def _advance_cursors(advances: Sequence[CursorAdvance]) -> None:
             raise CursorConflictError(
                 f"{advance.path} is no longer at {advance.old_offset}"
             )
+
+
+def _move_streams(moves: Sequence[StreamMove]) -> None:
+    for move in sorted(moves, key=lambda m: m.source_id):
+        streams = SourceStream.objects.filter(
+            source_id=move.source_id, moves=move.moves
+        )
+        if not streams.update(position=move.position, moves=F("moves") + 1):
+            raise CursorConflictError(f"stream {move.source_id} has moved meanwhile")
 
 
 def _keep_receipts(receipts: Sequence[Receipt]) -> None:
