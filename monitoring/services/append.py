@@ -87,11 +87,17 @@ def _plausible(
 
 
 def append_samples(
-    scope: Scope, batch: SampleBatch, *, team_id: int | None, now: datetime
+    scope: Scope,
+    batch: SampleBatch,
+    *,
+    team_id: int | None,
+    now: datetime,
+    late_count: bool = False,
 ) -> AppendOutcome:
     """Store samples, except those with a time outside what is kept.
 
-    Deltas are stored as what they add up to.
+    Deltas are stored as what they add up to; where `late_count`, even those that come
+    late, one a series at the most.
 
     Raises LimitExceededError when the batch brings more new series than the
     organization may have; then nothing is written.
@@ -111,7 +117,7 @@ def append_samples(
     )
     named = by_series[index, 1]
     if batch.is_delta:
-        samples = deltas.accumulate(owner, samples)
+        samples = deltas.accumulate(owner, samples, late_count=late_count)
         place = np.argsort(by_series[:, 0])
         found = np.searchsorted(by_series[place, 0], samples.series)
         named = by_series[place[found], 1]

@@ -10,12 +10,16 @@ from monitoring.store.connection import execute, fetch
 from monitoring.store.owner import Owner, lock
 
 
-def accumulate(owner: Owner, samples: Samples) -> Samples:
+def accumulate(owner: Owner, samples: Samples, *, late_count: bool = False) -> Samples:
     """Return cumulative samples for deltas, sorted by series and time.
 
     A delta that is no later than what is counted already is dropped: it is either a
     repetition, or its time has a total that must not change any more. Call it in the
     transaction that stores the samples.
+
+    Where `late_count`, a late delta counts just after what is counted already: for
+    those that are never repeated, one a series, which parallel workers bring in any
+    order.
     """
     lock(owner)
     order = np.lexsort((samples.ts_ms, samples.series))
@@ -23,6 +27,9 @@ def accumulate(owner: Owner, samples: Samples) -> Samples:
     ids, first = np.unique(ordered.series, return_index=True)
     totals, last = _state(ids)
     row = np.searchsorted(ids, ordered.series)
+    if late_count:
+        times = np.maximum(ordered.ts_ms, last[row] + 1)
+        ordered = Samples(ordered.series, times, ordered.values)
     fresh = ordered.ts_ms > last[row]
     fresh[1:] &= (np.diff(ordered.series) != 0) | (np.diff(ordered.ts_ms) != 0)
     kept, row = ordered.take(fresh), row[fresh]

@@ -31,8 +31,10 @@ class Match:
     confidence: float
 
 
-def detect(lines: Sequence[str]) -> Detection:
+def detect(lines: Sequence[str], own: Sequence[Format] = ()) -> Detection:
     """Return the format of a sample of lines, `raw` when none is likely enough.
+
+    Formats in `own` are tried as well, as the most specific ones.
 
     Looks at MOST_LINES at most. Blank lines and those that continue a stack trace say
     nothing of the format and are not counted.
@@ -44,8 +46,8 @@ def detect(lines: Sequence[str]) -> Detection:
     firsts = ~continuation_mask(array)
     if not firsts.any():
         firsts[:] = True
-    matches = sorted(_matches(array, firsts), key=lambda m: -m.confidence)
-    best = _best(matches)
+    matches = sorted(_matches(array, firsts, own), key=lambda m: -m.confidence)
+    best = _best(matches, own)
     total = int(firsts.sum())
     if best is None:
         return Detection(RAW, 1.0, total, total, (), _others(matches, None))
@@ -66,8 +68,8 @@ def _bounded(lines: list[str]) -> list[str]:
     return lines[: max(1, int(np.searchsorted(sizes, MOST_CHARACTERS)))]
 
 
-def _matches(lines: pa.Array, firsts: Bools) -> Iterator[Match]:
-    for candidate in ORDER:
+def _matches(lines: pa.Array, firsts: Bools, own: Sequence[Format]) -> Iterator[Match]:
+    for candidate in (*own, *ORDER):
         if candidate.name == RAW:
             continue
         matched = candidate.matches(lines)
@@ -76,13 +78,14 @@ def _matches(lines: pa.Array, firsts: Bools) -> Iterator[Match]:
             yield Match(candidate, matched, confidence)
 
 
-def _best(matches: Sequence[Match]) -> Match | None:
+def _best(matches: Sequence[Match], own: Sequence[Format]) -> Match | None:
     likely = [m for m in matches if m.confidence >= CONFIDENT]
     if not likely:
         return None
     enough = likely[0].confidence - TOLERANCE
     close = [m for m in likely if m.confidence >= enough]
-    return min(close, key=lambda m: ORDER.index(m.format))
+    order = (*own, *ORDER)
+    return min(close, key=lambda m: order.index(m.format))
 
 
 def _others(

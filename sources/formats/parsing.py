@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 
 from monitoring.telemetry import FIELD_PREFIX, Level, LogBatch
 from sources.formats import levels, timestamps
-from sources.formats.base import CLAIMED, Fields, Parsed, ParsedBatch, ParsedLine
+from sources.formats.base import (
+    CLAIMED,
+    Fields,
+    Format,
+    Parsed,
+    ParsedBatch,
+    ParsedLine,
+)
 from sources.formats.detect import MOST_LINES, detect
 from sources.formats.registry import FORMATS
 from sources.formats.spans import as_strings, without_colours
@@ -22,22 +29,23 @@ from sources.formats.spans import as_strings, without_colours
 
 def parse_batch(
     batch: LogBatch,
-    format_name: str | None,
+    format_name: str | Format | None,
     received_ns: int,
     *,
     tz: tzinfo | None = None,
 ) -> ParsedBatch:
     """Return the batch with every time and level filled in, and with fields.
 
-    Without a known format it is recognised from a sample of the lines. What the client
-    gave (time, level, a field) is kept, and `line` is never changed. A line of another
-    format gets its level by keyword and its time from what it begins with; a time that
-    is missing or not plausible becomes the arrival, and the claim a field.
+    A format that FORMATS has not is given itself. Without a known format it is
+    recognised from a sample of the lines. What the client gave (time, level, a field)
+    is kept, and `line` is never changed. A line of another format gets its level by
+    keyword and its time from what it begins with; a time that is missing or not
+    plausible becomes the arrival, and the claim a field.
     """
     table = batch.table
     lines = as_strings(table.column("line"))
-    name = _known_name(format_name) or recognise(lines)
-    parsed = read(lines, name, received_ns, tz=tz, known=_known(table))
+    chosen = _known_format(format_name) or FORMATS[recognise(lines)]
+    parsed = read(lines, chosen, received_ns, tz=tz, known=_known(table))
     ts_ns, claimed = _believable(parsed.ts_ns, received_ns)
     fields = _merged(table, parsed.fields)
     if claimed is not None:
@@ -52,7 +60,7 @@ def parse_batch(
     matched = int(parsed.matched.sum())
     return ParsedBatch(
         batch=replace(batch, table=pa.table(columns)),
-        format_name=name,
+        format_name=chosen.name,
         matched=matched,
         unmatched=len(lines) - matched,
     )
@@ -60,7 +68,7 @@ def parse_batch(
 
 def preview(
     lines: Sequence[str],
-    format_name: str | None = None,
+    format_name: str | Format | None = None,
     *,
     received_ns: int | None = None,
     tz: tzinfo | None = None,
@@ -71,8 +79,8 @@ def preview(
     """
     arrival = time.time_ns() if received_ns is None else received_ns
     array = pa.array(lines, pa.large_string())
-    name = _known_name(format_name) or recognise(array)
-    parsed = read(array, name, arrival, tz=tz)
+    chosen = _known_format(format_name) or FORMATS[recognise(array)]
+    parsed = read(array, chosen, arrival, tz=tz)
     rows = zip(
         lines,
         timestamps.iso(parsed.ts_ns).to_pylist(),
@@ -87,9 +95,9 @@ def preview(
     ]
 
 
-def _known_name(name: str | None) -> str | None:
-    """Return the name when there is such a format: a source may name a bygone one."""
-    return name if name in FORMATS else None
+def _known_format(named: str | Format | None) -> Format | None:
+    """Return the format when there is one: a source may name a bygone one."""
+    return named if isinstance(named, Format) else FORMATS.get(named or "")
 
 
 def recognise(lines: pa.Array) -> str:
@@ -101,7 +109,7 @@ def recognise(lines: pa.Array) -> str:
 
 def read(
     lines: pa.Array,
-    name: str,
+    chosen: Format,
     received_ns: int,
     *,
     tz: tzinfo | None = None,
@@ -112,7 +120,7 @@ def read(
     `known` are times and levels that are not to be looked for.
     """
     lines = without_colours(lines)
-    parsed = FORMATS[name].parse(lines, received_ns, tz=tz)
+    parsed = chosen.parse(lines, received_ns, tz=tz)
     ts_ns, level = parsed.ts_ns, parsed.level
     if known is not None:
         ts_ns, level = pc.coalesce(known[0], ts_ns), pc.coalesce(known[1], level)

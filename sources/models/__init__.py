@@ -1,4 +1,5 @@
 from sources.models.cursor import Cursor
+from sources.models.formats import KnownValue, LogFormat
 from sources.models.heartbeat import Heartbeat, HeartbeatFlip, HeartbeatPing, PingKey
 from sources.models.inbox import (
     BatchKind,
@@ -22,6 +23,8 @@ __all__ = [
     "HeartbeatPing",
     "InboxBatch",
     "IngestReceipt",
+    "KnownValue",
+    "LogFormat",
     "PingKey",
     "PipelineMinute",
     "PushedGroup",

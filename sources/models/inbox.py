@@ -140,6 +140,12 @@ class SourceMinute(Minute):
     """One minute of one source."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    filtered = models.BigIntegerField(default=0, db_default=0)
+    sampled = models.BigIntegerField(default=0, db_default=0)
+    limited = models.BigIntegerField(default=0, db_default=0)
+    masked = models.BigIntegerField(default=0, db_default=0)
+    derived = models.BigIntegerField(default=0, db_default=0)
+    derive_errors = models.BigIntegerField(default=0, db_default=0)
 
     objects: ClassVar[models.Manager[SourceMinute]] = models.Manager()
 

@@ -61,6 +61,9 @@ class Source(OrganizationModel):
     format = models.CharField(
         max_length=40, blank=True, help_text="Format of its lines; empty: recognised."
     )
+    processing = models.JSONField(
+        default=dict, blank=True, help_text="What is done to its lines before storing."
+    )
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -94,11 +97,21 @@ class SourceState(models.Model):
     bytes_total = models.BigIntegerField(default=0)
     samples_total = models.BigIntegerField(default=0)
     rejected_total = models.BigIntegerField(default=0)
+    # What the source's rules have done; sources.services.figures says what each means.
+    filtered_total = models.BigIntegerField(default=0)
+    sampled_total = models.BigIntegerField(default=0)
+    limited_total = models.BigIntegerField(default=0)
+    masked_total = models.BigIntegerField(default=0)
+    derived_total = models.BigIntegerField(default=0)
+    derive_errors_total = models.BigIntegerField(default=0)
     last_seen = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True)
-    detected_format = models.CharField(max_length=40, blank=True)
+    detected_format = models.CharField(max_length=60, blank=True)
     detected_confidence = models.FloatField(null=True)
+    # What was recognised before that, and until when.
+    former_format = models.CharField(max_length=60, blank=True)
+    format_changed_at = models.DateTimeField(null=True)
     # Which collector works it, and until when nobody else may.
     lease_holder = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True)

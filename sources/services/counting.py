@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -16,6 +17,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from sources.models import BatchKind, InboxBatch
+from sources.services.figures import Figures, add_to_minute, changes_of
 from sources.services.state import update_state
 
 _MINUTE = """
@@ -60,10 +62,16 @@ class Tally:
 
 
 def count_stored(
-    batches: Sequence[InboxBatch], recognised: Recognised, now: datetime
+    batches: Sequence[InboxBatch],
+    recognised: Recognised,
+    now: datetime,
+    figures: Mapping[int, Figures] = MappingProxyType({}),
 ) -> None:
-    """Add stored batches to the totals; call it at the end of their transaction."""
-    _add_to_sources(batches, recognised, now)
+    """Add stored batches to the totals; call it at the end of their transaction.
+
+    `figures` are of sources that have rules.
+    """
+    _add_to_sources(batches, recognised, figures, now)
     _add_to_organizations(batches, now)
 
 
@@ -75,7 +83,10 @@ def count_failure(organization_id: int, source_id: int | None, now: datetime) ->
 
 
 def _add_to_sources(
-    batches: Iterable[InboxBatch], recognised: Recognised, now: datetime
+    batches: Iterable[InboxBatch],
+    recognised: Recognised,
+    figures: Mapping[int, Figures],
+    now: datetime,
 ) -> None:
     tallies: dict[int, Tally] = {}
     for batch in batches:
@@ -83,8 +94,13 @@ def _add_to_sources(
             tallies.setdefault(batch.source_id, Tally()).add(batch, now)
     for source_id, tally in sorted(tallies.items()):
         changes = _changes(tally) | _learnt(recognised.get(source_id))
+        done = figures.get(source_id)
+        if done is not None and done.any:
+            changes |= changes_of(done)
         update_state(source_id, changes)
         _add_to_minute(_OF_SOURCE, source_id, tally, now)
+        if done is not None and done.any:
+            add_to_minute(source_id, done, now)
 
 
 def _changes(tally: Tally) -> dict[str, Any]:

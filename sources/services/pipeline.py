@@ -24,8 +24,10 @@ from sources.models import BatchKind, InboxBatch
 from sources.services.claims import MAX_BATCHES, claim_fresh, claim_one, due_again
 from sources.services.counting import count_stored
 from sources.services.failures import is_passing, note_failure
+from sources.services.format_changes import note_changed_formats
 from sources.services.merging import merge_logs, merge_samples
 from sources.services.parsing import Parser
+from sources.services.processing import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +107,10 @@ def _store(claimed: Sequence[InboxBatch], now: datetime) -> DrainOutcome:
     parser = Parser(claimed)
     for (organization_id, team_id), group in _by_owner(decoded):
         scope = scopes[organization_id]
-        _store_logs(scope, parser.parse(group), team_id, now)
+        _store_logs(scope, parser.parse(group), parser.processor, team_id, now)
         _store_samples(scope, group, team_id, now)
-    count_stored(claimed, parser.recognised, now)
+    note_changed_formats(scopes, claimed, parser, now)
+    count_stored(claimed, parser.recognised, now, parser.processor.figures)
     InboxBatch.objects.filter(pk__in=[batch.pk for batch in claimed]).delete()
     return _outcome(claimed)
 
@@ -138,12 +141,18 @@ def _by_owner(
 
 
 def _store_logs(
-    scope: Scope, parsed: Iterable[LogBatch], team_id: int | None, now: datetime
+    scope: Scope,
+    parsed: Iterable[LogBatch],
+    processor: Processor,
+    team_id: int | None,
+    now: datetime,
 ) -> None:
-    batches = list(merge_logs(parsed))
+    batches = [batch for batch in merge_logs(parsed) if not batch.is_empty]
     for batch in batches:
         append_logs(scope, batch, team_id=team_id, now=now)
         _show_lines(scope, batch, team_id, now)
+    for samples in processor.store_derived(scope, team_id, now):
+        _show_samples(scope, samples, team_id)
     # Last, because it locks the organization's patterns until the commit.
     for batch in batches:
         detect(scope, batch, team_id=team_id, now=now)

@@ -1,0 +1,84 @@
+"""How much a source may bring, counted in one place for all processes.
+
+Two buckets of tokens, for lines and for bytes, that fill at the allowed rate. Who
+finds tokens may bring a whole batch, and what it is too large by has to be waited for
+afterwards: so batches of any size come in, and the mean is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from sources.processing import RateLimit
+
+logger = logging.getLogger(__name__)
+
+# Nobody is sent away for longer: limits may be changed meanwhile.
+_LONGEST_WAIT = 600
+_PREFIX = "vedette:rate:"
+
+# KEYS: the source's bucket. ARGV: now in seconds, seconds of burst, then for lines and
+# for bytes the rate and how many come. Returns the seconds to wait, 0 when taken.
+_TAKE = """
+local now, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local held = redis.call('HMGET', KEYS[1], 'at', '1', '2')
+local passed = math.max(0, now - (tonumber(held[1]) or now))
+local wait, left = 0, {}
+for i = 1, 2 do
+  local rate = tonumber(ARGV[1 + 2 * i])
+  if rate > 0 then
+    local most = rate * burst
+    left[i] = math.min(most, (tonumber(held[i + 1]) or most) + passed * rate)
+    if left[i] <= 0 then wait = math.max(wait, (1 - left[i]) / rate) end
+  end
+end
+for i = 1, 2 do
+  if left[i] then
+    local taken = wait == 0 and tonumber(ARGV[2 + 2 * i]) or 0
+    redis.call('HSET', KEYS[1], tostring(i), left[i] - taken)
+  end
+end
+redis.call('HSET', KEYS[1], 'at', math.max(now, tonumber(held[1]) or now))
+redis.call('EXPIRE', KEYS[1], 86400)
+return tostring(wait)
+"""
+
+
+def seconds_to_wait(
+    source_id: int, limit: RateLimit, *, lines: int, size: int, now: datetime
+) -> int:
+    """Return 0 and count what comes, or else after how many seconds to come again.
+
+    While Redis is away everything may come: a limit must not lose what it is to guard.
+    """
+    rates = (limit.lines, lines, limit.size, size)
+    try:
+        told = _take()(
+            keys=[f"{_PREFIX}{source_id}"],
+            args=[now.timestamp(), limit.burst_seconds, *rates],
+        )
+    except redis.RedisError as error:
+        logger.warning("Rate limits are not kept: %s", error)
+        return 0
+    seconds = float(told)
+    return min(math.ceil(seconds), _LONGEST_WAIT) if seconds > 0 else 0
+
+
+@cache
+def _take() -> Any:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+    )
+    return client.register_script(_TAKE)
+
+
+def forget_connections() -> None:
+    """Connect anew: after a fork, or to another Redis."""
+    _take.cache_clear()
