@@ -7,8 +7,10 @@ from datetime import datetime
 from accounts.periodic import Call
 from monitoring.services import archive, deletion
 from monitoring.services.compaction import organizations_to_compact
+from monitoring.services.pattern_mining import organizations_to_mine
 
 COMPACT_EVERY_SECONDS = 15
+MINE_EVERY_SECONDS = 5
 
 # Hourly work has its minute and second, apart from the round ones of others.
 _FINISH_DAYS_AT = (7, 8)
@@ -28,6 +30,11 @@ def due(now: datetime) -> list[Call]:
         calls += [
             Call("monitoring.tasks.compact", (organization_id,))
             for organization_id in organizations_to_compact()
+        ]
+    if now.second % MINE_EVERY_SECONDS == 0:
+        calls += [
+            Call("monitoring.tasks.mine_patterns", (organization_id,))
+            for organization_id in organizations_to_mine()
         ]
     if now.second == _DELETE_AT and deletion.is_anything_open():
         calls.append(Call("monitoring.tasks.delete_requested"))

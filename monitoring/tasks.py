@@ -5,12 +5,20 @@ import time
 
 from django.utils import timezone
 
-from monitoring.services import archive, compaction, deletion, retention
+from monitoring.services import (
+    archive,
+    compaction,
+    deletion,
+    pattern_mining,
+    patterns,
+    retention,
+)
 
 logger = logging.getLogger(__name__)
 
 # After this long beat's next call goes on, so that a worker can be stopped in between.
 _SECONDS = 20
+_MOST_ROUNDS = 8
 
 
 def compact(organization_id: int) -> None:
@@ -37,6 +45,16 @@ def prepare_partitions() -> None:
 def apply_retention() -> None:
     outcome = retention.apply_retention(timezone.now())
     logger.info("Retention: %s", outcome)
+    forgotten = patterns.forget(timezone.now())
+    if forgotten:
+        logger.info("Patterns forgotten: %s", forgotten)
+
+
+def mine_patterns(organization_id: int) -> None:
+    """Mine what waits; beat's next call goes on with the rest."""
+    pattern_mining.mine_all_waiting(
+        organization_id, now=timezone.now(), rounds=_MOST_ROUNDS
+    )
 
 
 def delete_requested() -> None:

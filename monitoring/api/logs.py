@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import Http404
@@ -13,17 +14,20 @@ from rest_framework.response import Response
 
 from accounts.api.viewsets import READ, ScopedAPI
 from monitoring.api import serializers
-from monitoring.api.parameters import refuse_unknown, whole_number
-from monitoring.api.views import LOG_FILTERS, LOG_PARAMETERS, log_query
-from monitoring.services import log_details
+from monitoring.api.parameters import duration, refuse_unknown, whole_number
+from monitoring.api.views import ALL_KEPT, LOG_FILTERS, LOG_PARAMETERS, log_query
+from monitoring.services import log_details, patterns
 from monitoring.services.log_details import (
     MAX_AROUND,
     MAX_VALUES,
     FieldValues,
     LineNotFoundError,
 )
+from monitoring.services.patterns import PatternQuery, pattern_json
 from monitoring.services.presentation import line_json
 from monitoring.telemetry import TooMuchDataError
+
+MAX_PATTERNS = 1000
 
 
 class LogContextAPI(ScopedAPI):
@@ -103,6 +107,62 @@ class LogFieldsAPI(ScopedAPI):
                 "sampled": found.sampled,
                 "levels": {level.word: n for level, n in found.levels.items()},
                 "results": [_field_json(one) for one in found.fields],
+            }
+        )
+
+
+class LogPatternsAPI(ScopedAPI):
+    """Templates of lines with what is known of each, commonest first.
+
+    Counts are by whole minutes, and as true as the samples that they come from.
+    """
+
+    access = {"get": READ}
+
+    @extend_schema(
+        operation_id="logs_patterns",
+        parameters=[
+            *LOG_FILTERS,
+            OpenApiParameter(
+                "step",
+                str,
+                description="Of `counts`, a minute at least; by default a 60th.",
+            ),
+            OpenApiParameter(
+                "limit", int, description=f"1 to {MAX_PATTERNS}; 100 by default."
+            ),
+        ],
+        responses=serializers.LogPatternsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        parameters = request.query_params
+        refuse_unknown(parameters, LOG_PARAMETERS | {"step", "limit"})
+        query = log_query(parameters, now=timezone.now())
+        limit = whole_number(
+            parameters, "limit", default=100, least=1, most=MAX_PATTERNS
+        )
+        usual = timedelta(microseconds=(query.end_ns - query.start_ns) // 60_000)
+        text = parameters.get("step", "")
+        step = duration(text, "step") if text else usual
+        found = patterns.find(
+            self.scope,
+            PatternQuery(
+                query.matchers,
+                query.start_ns,
+                query.end_ns,
+                # Longer ones than the range are as good as the range.
+                min(step, ALL_KEPT) // timedelta(microseconds=1) * 1000,
+                query.contains,
+                query.levels,
+            ),
+        )
+        return Response(
+            {
+                "start": found.start_ns / 10**9,
+                "step_seconds": found.step_ns // 10**9,
+                "lines": found.lines,
+                "total": len(found.patterns),
+                "results": [pattern_json(one) for one in found.patterns[:limit]],
             }
         )
 

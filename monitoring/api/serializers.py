@@ -49,6 +49,28 @@ class FieldCountsSerializer(serializers.Serializer[dict[str, object]]):
     results = FieldSerializer(many=True)
 
 
+class LogPatternSerializer(serializers.Serializer[dict[str, object]]):
+    template = serializers.CharField(
+        help_text="What changes is written as <_>: LogQL's |> finds its lines with it."
+    )
+    level = serializers.CharField()
+    count = serializers.IntegerField(help_text="Lines in the range.")
+    share = serializers.FloatField(help_text="Of all counted lines, 0 to 1.")
+    first_seen = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
+    sample = serializers.CharField()
+    streams = serializers.IntegerField()
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class LogPatternsSerializer(serializers.Serializer[dict[str, object]]):
+    start = serializers.FloatField(help_text="Of the first step, in Unix seconds.")
+    step_seconds = serializers.IntegerField()
+    lines = serializers.IntegerField(help_text="Lines of all patterns.")
+    total = serializers.IntegerField(help_text="Number of all patterns.")
+    results = LogPatternSerializer(many=True)
+
+
 class CountSerializer(serializers.Serializer[dict[str, object]]):
     count = serializers.IntegerField()
 

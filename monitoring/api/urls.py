@@ -26,6 +26,7 @@ urlpatterns = [
     path("logs/volume", views.LogVolumeAPI.as_view(), name="api-logs-volume"),
     path("logs/context", logs.LogContextAPI.as_view(), name="api-logs-context"),
     path("logs/fields", logs.LogFieldsAPI.as_view(), name="api-logs-fields"),
+    path("logs/patterns", logs.LogPatternsAPI.as_view(), name="api-logs-patterns"),
     path("logs/labels", views.LogLabelsAPI.as_view(), name="api-logs-labels"),
     path(
         "metrics/snapshot",

@@ -2,6 +2,7 @@ from monitoring.models.archive import ArchiveFile, ArchivePiece
 from monitoring.models.block import LogBlock, SampleBlock
 from monitoring.models.delta import DeltaTotal
 from monitoring.models.exemplar import Exemplar
+from monitoring.models.pattern import LogPattern, LogPatternHour, PatternState
 from monitoring.models.retention import (
     DeleteRequest,
     LifecycleState,
@@ -20,8 +21,11 @@ __all__ = [
     "Exemplar",
     "LifecycleState",
     "LogBlock",
+    "LogPattern",
+    "LogPatternHour",
     "LogStream",
     "Metric",
+    "PatternState",
     "RetentionPass",
     "RetentionRule",
     "SampleBlock",

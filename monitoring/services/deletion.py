@@ -14,8 +14,8 @@ from django.db.models import F, QuerySet
 from accounts.scope import Role, Scope
 from accounts.services import audit
 from monitoring.labels import Matcher
-from monitoring.models import DeleteRequest, LifecycleState
-from monitoring.services import hindrances
+from monitoring.models import DeleteRequest, LifecycleState, Signal
+from monitoring.services import hindrances, patterns
 from monitoring.services.policy import matching_ids
 from monitoring.store import deletion
 from monitoring.store.tombstones import Tombstone, tombstone_of
@@ -162,6 +162,8 @@ def _carry_out(request: DeleteRequest, now: datetime) -> bool:
         mine.update(blocks_erased=True)
     for step in deletion.erase_files(*where, now):
         _progress(mine, step)
+    if request.signal == Signal.LOGS:
+        patterns.forget_streams(request.ids)
     mine.update(status=Status.DONE, finished_at=now, error="", ids=[])
     logger.info("Delete request %s is done", request.pk)
     return True

@@ -18,6 +18,7 @@ from accounts.models import Organization
 from accounts.scope import Scope
 from alerts.detection import detect
 from monitoring import live
+from monitoring.live import handover
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import LogBatch, SampleBatch
 from sources.models import BatchKind, InboxBatch
@@ -180,6 +181,9 @@ def _show_lines(
         lambda: live.publish_lines(
             scope.organization_id, batch, team_id=team_id, ingested_at=now
         )
+    )
+    transaction.on_commit(
+        lambda: handover.offer(scope.organization_id, batch, team_id=team_id)
     )
 
 

@@ -15,7 +15,8 @@ from monitoring.api.loki.envelope import bare, plain_success
 from monitoring.api.loki.parameters import Bounds
 from monitoring.api.prometheus.parameters import Parameters
 from monitoring.labels import Matcher
-from monitoring.services import log_fields, log_index, logql_queries
+from monitoring.services import log_fields, log_index, logql_queries, patterns
+from monitoring.services.patterns import PatternQuery
 
 # Where the start is not said, labels are sought in so much.
 LABELS_SINCE = timedelta(hours=6)
@@ -124,6 +125,42 @@ class DetectedFieldValuesAPI(LokiAPI):
         found = log_fields.detect(self.scope, _sample(parameters))
         values = next((one.values for one in found if one.name == path["label"]), {})
         return bare(request, {"values": sorted(values)[:limit], "limit": limit})
+
+
+class PatternsAPI(LokiAPI):
+    """/patterns: templates of lines, and how many lines each has over time.
+
+    Of the query only its labels count.
+    """
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        selected = logql_queries.log_selector(parameters.text("query"))
+        at = read.query_bounds(parameters, timezone.now())
+        query = PatternQuery(
+            selected.matchers, at.start_ns, at.end_ns, read.step_ns(parameters, at)
+        )
+        found = patterns.find(self.scope, query)
+        starts = range(
+            found.start_ns // read.SECOND, 2**63, found.step_ns // read.SECOND
+        )
+        return plain_success(
+            request,
+            [
+                {
+                    "pattern": one.template,
+                    "level": one.level.word,
+                    "samples": [
+                        pair
+                        for pair in zip(starts, one.counts, strict=False)
+                        if pair[1]
+                    ],
+                }
+                for one in found.patterns
+            ],
+        )
 
 
 def _texts(request: HttpRequest, found: list[str]) -> HttpResponse:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/v1/index/stats", index.StatsAPI.as_view()),
     path("api/v1/index/volume", index.VolumeAPI.as_view()),
     path("api/v1/index/volume_range", index.VolumeRangeAPI.as_view()),
+    path("api/v1/patterns", discovery.PatternsAPI.as_view()),
     path("api/v1/detected_labels", discovery.DetectedLabelsAPI.as_view()),
     path("api/v1/detected_fields", discovery.DetectedFieldsAPI.as_view()),
     path(

@@ -1,0 +1,1 @@
+"""What telemetry says beyond itself. Pure: columns in, findings out."""
