@@ -239,13 +239,11 @@ SPECTACULAR_SETTINGS = {
 
 # --- Ingestion -----------------------------------------------------------------
 
-FILE_SOURCE_ROOTS = [
-    Path(root)
-    for root in env.str(
-        "FILE_SOURCE_ROOTS", default=f"{VAR_DIR / 'demo'}:/var/log"
-    ).split(":")
-    if root
-]
+_ROOTS = env.str("FILE_SOURCE_ROOTS", default=f"{VAR_DIR / 'demo'}:/var/log")
+FILE_SOURCE_ROOTS = [Path(root) for root in _ROOTS.split(":") if root]
+COLLECTOR_LISTEN_ADDRESSES = env.list(
+    "COLLECTOR_LISTEN_ADDRESSES", default=["127.0.0.1", "::1"]
+)
 SOURCE_ALLOWED_NETWORKS = [
     ip_network(text) for text in env.list("SOURCE_ALLOWED_NETWORKS", default=[])
 ]

@@ -62,6 +62,7 @@ class Harvest:
     advances: tuple[Advance, ...] = ()
     move: Move | None = None
     more: tuple[LogBatch | SampleBatch, ...] = ()
+    rejected: int = 0  # messages that came and were not taken; the source counts them
 
     @property
     def batches(self) -> tuple[LogBatch | SampleBatch, ...]:
@@ -109,6 +110,13 @@ class Connector(ABC):
     def settle(self, outcome: Outcome, now: datetime) -> None:
         """Hear what became of the harvest that `poll` returned last."""
 
+    def finish(self) -> bool:
+        """Read no more; return whether polls are to bring in what is held nowhere else.
+
+        Called before `close`, but not where the process or the database has died.
+        """
+        return False
+
     @abstractmethod
     def close(self) -> None:
-        """Stop and let go of everything; nothing is lost by it."""
+        """Stop and let go of everything; what `finish` has not brought in is lost."""

@@ -68,9 +68,11 @@ class Collector:
         self._beat_at: datetime | None = None
         self._failures = 0
         self._database_back_at: datetime | None = None
+        self._stepped_at: datetime | None = None
 
     def step(self, now: datetime) -> datetime:
         """Do one round; return when the next one is due, unless something wakes us."""
+        self._stepped_at = now
         try:
             if self._database_back_at is None or now >= self._database_back_at:
                 self._reconcile(now)
@@ -84,9 +86,9 @@ class Collector:
         return self._next_at(now)
 
     def stop(self) -> None:
-        """Stop all connectors and let go of their leases."""
+        """Stop all connectors, store what they hold, and let go of their leases."""
         for runner in self._runners.values():
-            runner.close()
+            self._close(runner)
         held, self._runners = list(self._runners), {}
         try:
             leases.release(held, self._holder)
@@ -115,7 +117,24 @@ class Collector:
     def _end(self, source_id: int) -> None:
         runner = self._runners.pop(source_id)
         logger.info("Source %s: no longer collecting.", runner.spec.name)
+        self._close(runner)
+
+    def _close(self, runner: Runner) -> None:
+        """Bring in what would be lost with the connector, as far as that can be stored."""
+        try:
+            if runner.finish() and self._stepped_at is not None:
+                self._bring_in(runner, self._stepped_at)
+        except (BacklogFullError, DatabaseFailure) as error:
+            logger.critical("Source %s lost what it held: %s", runner.spec.name, error)
         runner.close()
+
+    def _bring_in(self, runner: Runner, now: datetime) -> None:
+        """Raises BacklogFullError and django.db.Error."""
+        while (harvest := runner.poll(now)) is not None:
+            load = Load(runner, harvest, _encoded(harvest))
+            _store([load], now)
+            runner.settle(Outcome.STORED, now)
+            self._count(load)
 
     def _beat(self, now: datetime) -> None:
         if self._beat_at is None or now >= self._beat_at:
@@ -261,8 +280,9 @@ def _store(loads: Sequence[Load], now: datetime) -> None:
 
 
 def _arrivals(load: Load, now: datetime) -> Iterator[Arrival]:
-    """The raw size of a harvest stands at its first batch."""
+    """The raw size of a harvest, and what it rejected, stand at its first batch."""
     spec, size = load.runner.spec, load.harvest.size
+    rejected = load.harvest.rejected
     for batch, payload in zip(load.harvest.batches, load.payloads, strict=True):
         if not batch.count:
             continue
@@ -277,8 +297,9 @@ def _arrivals(load: Load, now: datetime) -> Iterator[Arrival]:
             count=batch.count,
             size=size,
             received_at=now,
+            rejected=rejected,
         )
-        size = 0
+        size = rejected = 0
 
 
 def _settle(loads: Iterable[Load], outcome: Outcome, now: datetime) -> None:

@@ -96,6 +96,10 @@ class Runner:
     def put_off(self, until: datetime) -> None:
         self._not_before = max(self._not_before, until)
 
+    def finish(self) -> bool:
+        """Read no more; return whether polls are to bring in what is held."""
+        return self._connector is not None and self._connector.finish()
+
     def close(self) -> None:
         if self._connector is not None:
             self._connector.close()

@@ -36,7 +36,7 @@ from sources.services.sources import (
     update_source,
 )
 from sources.services.targets import targets_of
-from sources.views.previews import push_snippets
+from sources.views.previews import snippets_of
 from sources.views.rows import Row, rows_of
 
 HOUR = timedelta(hours=1)
@@ -126,7 +126,9 @@ def _page(
         "lines": _lines(scope, source, now) if has_lines else [],
         "logs_url": logs if has_lines else "",
         "samples": [] if has_lines else _samples(scope, source, now),
-        "snippets": _snippets(source),
+        "snippets": snippets_of(
+            source.kind, source.name, source.config, settings.SITE_ROOT
+        ),
         "pool": _pool(source),
         "changes": _changes(scope, source),
         "test": test,
@@ -142,12 +144,6 @@ def _conclusion(row: Row) -> str:
     if row.last_seen is None:
         return "has brought nothing yet."
     return f"brings {row.rate:,.1f} {row.rate_unit} a second."
-
-
-def _snippets(source: Source) -> list[dict[str, str]]:
-    if source.kind != Source.Kind.PUSH:
-        return []
-    return push_snippets(source.name, settings.SITE_ROOT)
 
 
 def _chart(source: Source, row: Row, now: datetime) -> Chart:

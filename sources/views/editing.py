@@ -34,7 +34,7 @@ from sources.views.previews import (
     error_context,
     preview_context,
     probe_context,
-    push_snippets,
+    snippets_of,
 )
 
 STEP_NAMES = {
@@ -231,10 +231,12 @@ def _beside(form: SourceForm, step: str) -> dict[str, Any] | None:
     """Return what stands beside the fields of a step."""
     if step == "check":
         return _preview(form)
-    if step != "save" or form.chosen_kind != Source.Kind.PUSH:
+    if step != "save":
         return None
     name = form["name"].value() or "NAME"
-    return {**error_context(""), "snippets": push_snippets(name, settings.SITE_ROOT)}
+    config = form.config() if form.is_bound else {}
+    found = snippets_of(form.chosen_kind, name, config, settings.SITE_ROOT)
+    return {**error_context(""), "snippets": found} if found else None
 
 
 def _api_snippet(form: SourceForm) -> str:

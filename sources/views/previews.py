@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sources.formats import FORMATS, ParsedLine
-from sources.services.kinds.base import Probe
+from sources.services.kinds import KINDS, with_defaults
+from sources.services.kinds.base import Config, Probe
 from sources.services.probing import Preview
 
 # Colours that mark parts of the line; fields behind them stand below it unmarked.
@@ -60,6 +61,19 @@ def probe_context(probe: Probe) -> dict[str, Any]:
         "samples": samples,
         "total": probe.total,
     }
+
+
+def snippets_of(
+    kind_name: str, name: str, config: Config, root: str
+) -> list[dict[str, str]]:
+    """Return what to paste into those that send to a source; nothing when none do."""
+    kind = KINDS[kind_name]
+    if kind.takes_pushes:
+        return push_snippets(name, root)
+    if kind.senders is None:
+        return []
+    found = kind.senders(with_defaults(kind, config))
+    return [{"title": snippet.title, "code": snippet.code} for snippet in found]
 
 
 def push_snippets(source_name: str, root: str) -> list[dict[str, str]]:

@@ -8,16 +8,31 @@ from typing import Any
 from sources.services.kinds import (
     dns_probe,
     file,
+    gelf,
     host,
     http_probe,
     push,
     scrape,
+    statsd,
+    syslog,
     tcp_probe,
     tls_probe,
 )
 from sources.services.kinds.base import Config, Kind
 
-_MODULES = (file, host, push, scrape, http_probe, tcp_probe, tls_probe, dns_probe)
+_MODULES = (
+    file,
+    host,
+    push,
+    syslog,
+    gelf,
+    statsd,
+    scrape,
+    http_probe,
+    tcp_probe,
+    tls_probe,
+    dns_probe,
+)
 KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in _MODULES}
 CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
 

@@ -113,6 +113,14 @@ class Probe:
     total: int = 0  # how many samples there were
 
 
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Something to paste into a sender."""
+
+    title: str
+    code: str
+
+
 Newest = Callable[[Config, list[str]], tuple[list[str], str]]
 
 
@@ -124,7 +132,7 @@ class Kind:
     empty where telemetry comes by itself. `test` tries a configuration out and stores
     nothing. `newest_lines` returns lines to try the parser on, and where they are
     from; problems go into the list it is given. `where` says in a few words where a
-    source of that name reads.
+    source of that name reads, `senders` how to send to it.
     """
 
     name: str
@@ -140,6 +148,7 @@ class Kind:
     takes_pushes: bool = False
     newest_lines: Newest | None = None
     check: Callable[[Config], Errors] | None = None
+    senders: Callable[[Config], Sequence[Snippet]] | None = None
     # The settings that decide where secrets are sent to: with another address a
     # stored secret has to be entered again, or who may edit could read it.
     addresses: tuple[str, ...] = ()
