@@ -1,13 +1,14 @@
 """Blocks as bytes: what stands in a payload column, and how runs are merged. Pure.
 
-A payload is an Arrow IPC stream compressed with zstd; times and ids are stored as
-differences (docs/decisions/0001-block-format.md has the figures).
+Samples are an Arrow IPC stream compressed with zstd; times and ids are stored as
+differences (docs/decisions/0001-block-format.md has the figures). Lines are a head, and
+their text column by column (docs/decisions/0007-lines-from-fields.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.store import stored_text
+from monitoring.store.log_heads import LogHead, encode_head
+from monitoring.store.packing import LENGTH, QUICK, SMALL
 from monitoring.store.stored_text import StoredText
 from monitoring.telemetry import LEVEL_WORDS
 
 Int64s = npt.NDArray[np.int64]
 
 _ZSTD = pa.ipc.IpcWriteOptions(compression="zstd")
-# Level 3 costs what 1 does where most columns are dictionaries; 6 saves 3 % for half
-# of the speed.
-LOG_CODEC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=3))
 # Blocks this small are soon merged: packing one takes ten times as long as writing it.
 FEW_LINES = 32
-_PLAIN = pa.ipc.IpcWriteOptions()
 # Sort keys are joined into one integer as long as they fit.
 _KEY_BITS = 62
 
@@ -102,7 +101,7 @@ def _order(major: Int64s, minor: Int64s) -> npt.NDArray[np.intp]:
 
 
 # How many bytes say how long the head of a log payload is.
-HEAD_LENGTH = 4
+HEAD_LENGTH = LENGTH
 # A log block has at most so many lines, and lines of so many bytes.
 MAX_LINES = 65_536
 MAX_BYTES = 16 * 2**20
@@ -181,62 +180,38 @@ def split_logs(lines: LogLines) -> Iterator[LogLines]:
         start = end
 
 
-def encode_logs(lines: LogLines, *, keep_origin: bool) -> bytes:
+def encode_logs(lines: LogLines, *, keep_origin: bool, small: bool = False) -> bytes:
     """Return a payload; fields that no line has are left out.
 
     A block that is as it was appended needs no origins: its own id says them. The
     payload begins with the length of its head, which alone is read to count lines.
+    `small` takes three times as long for a twentieth less.
     """
-    columns = {
-        "ts_ns": pa.array(_differences(lines.ts_ns)),
-        "level": pa.array(lines.levels),
-    }
-    if keep_origin:
-        columns["origin"] = pa.array(_differences(lines.origin))
-        columns["row"] = pa.array(_differences(lines.row))
     few = len(lines) <= FEW_LINES
-    head = _encode(columns, _PLAIN if few else _ZSTD)
-    size = len(head).to_bytes(HEAD_LENGTH, "big")
-    body = stored_text.encode(lines.text, _PLAIN if few else LOG_CODEC, plain=few)
-    return size + head + body
+    head = encode_head(lines, None if few else QUICK, keep_origin=keep_origin)
+    body = stored_text.encode(lines.text, SMALL if small else QUICK, plain=few)
+    return len(head).to_bytes(HEAD_LENGTH, "big") + head + body
 
 
 def decode_logs(
     payload: bytes, block_id: int, *, text: Sequence[str] | None
 ) -> LogLines:
     """Return the block's lines with only the named text columns; None means all."""
-    lines, stored = open_logs(payload, block_id)
-    return replace(lines, text=stored.table(text)) if text != [] else lines
+    head, stored = open_logs(payload, block_id)
+    return LogLines(head.ts_ns, head.levels, head.origin, head.row, stored.table(text))
 
 
-def open_logs(payload: bytes, block_id: int) -> tuple[LogLines, StoredText]:
-    """Return the block's lines without their text, and their text as it is stored."""
+def open_logs(payload: bytes, block_id: int) -> tuple[LogHead, StoredText]:
+    """Return the block's times and levels, and its text, as they are stored."""
     buffer = pa.py_buffer(payload)
     end = HEAD_LENGTH + int.from_bytes(payload[:HEAD_LENGTH], "big")
-    head = _decode(buffer.slice(HEAD_LENGTH, end - HEAD_LENGTH))
-    return _without_text(head, block_id), StoredText.decode(buffer.slice(end))
+    head = buffer.slice(HEAD_LENGTH, end - HEAD_LENGTH)
+    return LogHead.decode(head, block_id), StoredText.decode(buffer.slice(end))
 
 
-def decode_head(head: bytes, block_id: int) -> LogLines:
-    """Return the block's lines without their text, from its payload's head alone."""
-    return _without_text(_decode(pa.py_buffer(head).slice(HEAD_LENGTH)), block_id)
-
-
-def _without_text(table: pa.Table, block_id: int) -> LogLines:
-    count = table.num_rows
-    if "origin" in table.column_names:
-        origin = np.cumsum(_numbers(table, "origin"))
-        row = np.cumsum(_numbers(table, "row"))
-    else:
-        origin = np.full(count, block_id, np.int64)
-        row = np.arange(count, dtype=np.int64)
-    return LogLines(
-        np.cumsum(_numbers(table, "ts_ns")),
-        _numbers(table, "level"),
-        origin,
-        row,
-        pa.table({}),
-    )
+def decode_head(head: bytes, block_id: int) -> LogHead:
+    """Return the block's times and levels, from its payload's head alone."""
+    return LogHead.decode(pa.py_buffer(head).slice(HEAD_LENGTH), block_id)
 
 
 def merge_logs(runs: Sequence[LogLines]) -> LogLines:
@@ -264,12 +239,10 @@ def _numbers(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return column
 
 
-def _encode(
-    columns: dict[str, pa.Array], options: pa.ipc.IpcWriteOptions = _ZSTD
-) -> bytes:
+def _encode(columns: dict[str, pa.Array]) -> bytes:
     batch = pa.record_batch(columns)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+    with pa.ipc.new_stream(sink, batch.schema, options=_ZSTD) as writer:
         writer.write_batch(batch)
     payload: bytes = sink.getvalue().to_pybytes()
     return payload

@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from monitoring.store.blocks import Int64s, LogLines, open_logs
+from monitoring.store.blocks import Int64s, open_logs
 from monitoring.store.interface import FoundLine, LogScan, Position
+from monitoring.store.log_heads import LogHead
 from monitoring.store.log_sources import blocks_in_order, blocks_to_count
 from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_rows
 from monitoring.store.parallel import in_parallel
@@ -62,7 +63,7 @@ def _hits(
     limit: int,
 ) -> list[_Hit]:
     lines, stored = open_logs(block.bytes, block.id)
-    chosen = wanted_rows(lines, stored, scan)
+    chosen = wanted_rows(block, lines, stored, scan)
     if after is not None:
         chosen = chosen[
             _is_behind(lines, chosen, block, after, newest_first=newest_first)
@@ -78,7 +79,7 @@ def _hits(
 
 
 def _is_behind(
-    lines: LogLines,
+    lines: LogHead,
     chosen: npt.NDArray[np.intp],
     block: StoredBlock,
     after: Position,

@@ -47,7 +47,7 @@ def _runs(
     """Return the wanted lines of a block; first those are found, then they are read."""
     names = None if fields is None else ["line", *(FIELD_PREFIX + f for f in fields)]
     lines, stored = open_logs(block.bytes, block.id)
-    chosen = wanted_rows(lines, stored, scan)
+    chosen = wanted_rows(block, lines, stored, scan)
     if not len(chosen):
         return []
     text = stored.table(names, None if len(chosen) == len(lines) else chosen)
@@ -103,7 +103,7 @@ def _tally(
         found = np.searchsorted(ts_ns, ends) - np.searchsorted(ts_ns, starts)
         return touched, found.astype(np.int64)
     lines, stored = open_logs(block.bytes, block.id)
-    chosen = wanted_rows(lines, stored, scan)
+    chosen = wanted_rows(block, lines, stored, scan)
     sizes = pc.binary_length(stored.lines(chosen)).to_numpy()
     sums = np.append(0, np.cumsum(sizes))
     ts_ns = lines.ts_ns[chosen]

@@ -24,8 +24,12 @@ Clause = tuple[str, ...]
 # Clauses beyond these cost more than they skip.
 MAX_CLAUSES = 8
 MAX_CHOICES = 32
-# A needle that is met more often than this in a block is left to RE2.
-MANY_HITS = 5_000
+# A needle that is met more often than this is looked for at all places at once.
+MANY_HITS = 64
+# So many bytes at a time, which stay in the processor's cache.
+_CHUNK = 1 << 17
+# So much of a needle is compared in bulk; few places are left then.
+_COMPARED = 32
 
 POSITIVE = frozenset({LineOp.CONTAINS, LineOp.MATCHES})
 TEXTUAL = frozenset({LineOp.CONTAINS, LineOp.NOT_CONTAINS})
@@ -71,13 +75,11 @@ def _found(lines: pa.LargeStringArray, one: LineFilter) -> Bools:
         return np.ones(len(lines), np.bool_)
     if one.op not in TEXTUAL:
         return _matching(lines, "|".join(f"(?:{value})" for value in one.values))
-    needles = [value for value in one.values if _is_text(value)]
+    needles = [value for value in one.values if is_text(value)]
     if not needles:
         return np.zeros(len(lines), np.bool_)
     if len(needles) == 1:
-        rare = _with_needle(lines, needles[0].encode())
-        if rare is not None:
-            return rare
+        return _with_needle(lines, needles[0].encode())
     return _matching(lines, "|".join(map(quoted, needles)))
 
 
@@ -86,7 +88,7 @@ def containing(lines: pa.LargeStringArray, text: str) -> Bools:
     return _found(lines, LineFilter(LineOp.CONTAINS, (text,)))
 
 
-def _is_text(needle: str) -> bool:
+def is_text(needle: str) -> bool:
     """Whether a stored line can have it: half of a surrogate pair is in none."""
     try:
         needle.encode()
@@ -102,8 +104,8 @@ def _matching(lines: pa.LargeStringArray, pattern: str) -> Bools:
     return mask
 
 
-def _with_needle(lines: pa.LargeStringArray, needle: bytes) -> Bools | None:
-    """Search the lines' buffer as one text; None where the needle is not rare.
+def _with_needle(lines: pa.LargeStringArray, needle: bytes) -> Bools:
+    """Search the lines' buffer as one text.
 
     At 3 GB/s twice as fast as RE2 and five times as Arrow's own substring search.
     """
@@ -111,20 +113,42 @@ def _with_needle(lines: pa.LargeStringArray, needle: bytes) -> Bools | None:
     bounds = bounds[lines.offset : lines.offset + len(lines) + 1]
     first, last = int(bounds[0]), int(bounds[-1])
     found = np.zeros(len(lines), np.bool_)
-    if last == first:
+    if last - first < len(needle):
         return found
-    data = lines.buffers()[2].slice(first, last - first).to_pybytes()
+    places = _places(lines.buffers()[2].slice(first, last - first), needle) + first
+    rows = np.searchsorted(bounds, places, "right") - 1
+    found[rows[places + len(needle) <= bounds[rows + 1]]] = True
+    return found
+
+
+def _places(buffer: pa.Buffer, needle: bytes) -> npt.NDArray[np.int64]:
+    """Return where the needle begins; a rare one is found without looking at all."""
+    data = buffer.to_pybytes()
     hits: list[int] = []
     at = data.find(needle)
     while at >= 0:
         if len(hits) == MANY_HITS:
-            return None
+            return np.append(np.array(hits, np.int64), _every_place(data, needle, at))
         hits.append(at)
         at = data.find(needle, at + 1)
-    places = np.array(hits, np.int64) + first
-    rows = np.searchsorted(bounds, places, "right") - 1
-    found[rows[places + len(needle) <= bounds[rows + 1]]] = True
-    return found
+    return np.array(hits, np.int64)
+
+
+def _every_place(data: bytes, needle: bytes, start: int) -> npt.NDArray[np.int64]:
+    """Compare all places byte by byte of the needle, which leaves Python free."""
+    every = np.frombuffer(data, np.uint8)
+    found = []
+    for at in range(start, len(data) - len(needle) + 1, _CHUNK):
+        end = min(at + _CHUNK, len(data) - len(needle) + 1)
+        same = every[at:end] == needle[0]
+        for place, byte in enumerate(needle[1:_COMPARED], 1):
+            same &= every[at + place : end + place] == byte
+        places = np.flatnonzero(same) + at
+        if len(needle) > _COMPARED:
+            whole = [data.startswith(needle, place) for place in places.tolist()]
+            places = places[whole]
+        found.append(places)
+    return np.concatenate(found)
 
 
 def quoted(text: str) -> str:

@@ -25,9 +25,11 @@ from monitoring.store.blocks import (
 )
 from monitoring.store.connection import Row, copy_in, fetch, stream
 from monitoring.store.interface import LogScan
+from monitoring.store.log_heads import LogHead
 from monitoring.store.parallel import in_parallel
 from monitoring.store.samples import DAY_MS, day_of_ms
-from monitoring.store.stored_text import Rows, StoredText
+from monitoring.store.stored_text import StoredText
+from monitoring.store.text_columns import Rows
 from monitoring.telemetry import LEVEL_WORDS
 
 NS_IN_MS = 1_000_000
@@ -136,7 +138,7 @@ def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines)
         len(raw),
         lines.level_counts,
         tokens.build_filter(raw),
-        blocks.encode_logs(lines, keep_origin=level > FRESH),
+        blocks.encode_logs(lines, keep_origin=level > FRESH, small=level > FRESH),
     )
 
 
@@ -265,13 +267,17 @@ def _may_satisfy(clause: log_search.Clause) -> tuple[str, list[int]]:
     return "(" + " OR ".join(f"({choice})" for choice in choices) + ")", parameters
 
 
-def wanted_rows(lines: LogLines, stored: StoredText | None, scan: LogScan) -> Rows:
+def wanted_rows(
+    block: StoredBlock, lines: LogHead, stored: StoredText | None, scan: LogScan
+) -> Rows:
     """Return which of a block's lines are wanted, in their order.
 
-    Without filters the text does not matter.
+    Without filters the text does not matter, and times do not inside the range.
     """
-    chosen = np.zeros(len(lines), np.bool_)
-    chosen[slice(*np.searchsorted(lines.ts_ns, (scan.start_ns, scan.end_ns)))] = True
+    chosen = np.ones(len(lines), np.bool_)
+    if not scan.start_ns <= block.min_ts <= block.max_ts < scan.end_ns:
+        start, end = np.searchsorted(lines.ts_ns, (scan.start_ns, scan.end_ns))
+        chosen[:start] = chosen[end:] = False
     if not scan.any_level:
         wanted = np.zeros(len(LEVEL_WORDS), np.bool_)
         wanted[[int(level) for level in scan.levels]] = True
@@ -281,10 +287,10 @@ def wanted_rows(lines: LogLines, stored: StoredText | None, scan: LogScan) -> Ro
     return stored.passing(scan.filters, chosen)
 
 
-def rows_to_count(block: StoredBlock, scan: LogScan) -> tuple[LogLines, Rows]:
+def rows_to_count(block: StoredBlock, scan: LogScan) -> tuple[LogHead, Rows]:
     """Open as much of a block as was read, and return which of its lines count."""
     if scan.filters:
         lines, stored = open_logs(block.bytes, block.id)
-        return lines, wanted_rows(lines, stored, scan)
+        return lines, wanted_rows(block, lines, stored, scan)
     lines = decode_head(block.bytes, block.id)
-    return lines, wanted_rows(lines, None, scan)
+    return lines, wanted_rows(block, lines, None, scan)

@@ -1,71 +1,59 @@
 """A block's lines and fields as they are stored, and searching them there. Pure.
 
-Columns with few distinct values are dictionaries; lines that a template explains are
-left out. A needle is looked for in the values first: only lines that have all of its
-parts are put together.
+Lines that a template explains are left out. What is looked for is looked for in the
+fields' values first, which often decides; only lines that are still possible are put
+together.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.store import line_templates, log_search
 from monitoring.store.line_templates import REST, Template
 from monitoring.store.log_search import Bools, Clause
+from monitoring.store.packing import QUICK, Packed, pack
+from monitoring.store.placements import Placement, placements
+from monitoring.store.text_columns import Frame, Rows, StoredColumn, pack_column
 from monitoring.telemetry import FIELD_PREFIX, LineFilter, LineOp
 
-Rows = npt.NDArray[np.intp]
-
 LINE = "line"
-_METADATA = b"template"
-# Above this share of distinct values a dictionary is no shorter than its column.
-MANY_DISTINCT = 0.7
 # A template that explains fewer lines is not worth its work.
 ENOUGH = 0.75
-# Lines left of which it is cheaper to put them together than to look on.
-FEW = 0.02
-# Shorter pieces of a needle are in nearly every line; more of them tell little.
-TELLING, MOST_PIECES = 2, 3
+# Share of lines left, of which it is cheaper to put them together than to look on.
+FEW = 0.005
 
 
-def encode(
-    text: pa.Table, options: pa.ipc.IpcWriteOptions, *, plain: bool = False
-) -> bytes:
+def encode(text: pa.Table, codec: pa.Codec = QUICK, *, plain: bool = False) -> bytes:
     """Return the columns "line" and "field.<name>" as bytes; empty ones are left out.
 
-    With `plain` they are written as they are, which is quicker.
+    With `plain`, for few lines, they are written as they are, which is quicker.
     """
     columns = {n: text.column(n).combine_chunks() for n in text.column_names}
+    count = len(text)
+    if plain:
+        rows = {n: c.to_pylist() for n, c in columns.items() if c.null_count < count}
+        return pack({"count": count, "rows": rows}, [])
     lines = columns.pop(LINE)
-    columns = {n: c for n, c in columns.items() if c.null_count < len(c)}
-    template, rest, unexplained = (
-        (None, None, lines) if plain else _explain(lines, columns)
-    )
+    columns = {n: c for n, c in columns.items() if c.null_count < count}
+    template, rest, unexplained = _explain(lines, columns)
     if rest is not None:
         columns[REST] = rest
     if unexplained is not None:
         columns[LINE] = unexplained
-    if not plain:
-        columns = {name: _shortened(column) for name, column in columns.items()}
-    batch = pa.record_batch(columns)
-    note = orjson.dumps(template.to_json() if template else None)
-    batch = batch.replace_schema_metadata(
-        {_METADATA: note, b"count": b"%d" % len(text)}
-    )
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
-        writer.write_batch(batch)
-    encoded: bytes = sink.getvalue().to_pybytes()
-    return encoded
+    index, frames = [], list[Frame]()
+    for name, column in columns.items():
+        meta, own = pack_column(name, column, codec)
+        index.append(meta)
+        frames += own
+    note = template.to_json() if template else None
+    return pack({"count": count, "template": note, "columns": index}, frames)
 
 
 def _explain(
@@ -89,72 +77,59 @@ def _explain(
     return template, rest, pc.if_else(same, None, lines)
 
 
-def _shortened(column: pa.LargeStringArray) -> pa.Array:
-    encoded = column.dictionary_encode()
-    distinct = len(encoded.dictionary)
-    if distinct > MANY_DISTINCT * len(column):
-        return column
-    narrow = pa.uint8() if distinct < 1 << 8 else pa.uint16()
-    if distinct >= 1 << 16:
-        return encoded
-    return pa.DictionaryArray.from_arrays(
-        encoded.indices.cast(narrow), encoded.dictionary
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class StoredText:
     """The text of a block, of which nothing is made before it is asked for."""
 
-    batch: pa.RecordBatch
+    columns: dict[str, StoredColumn]
     template: Template | None
     count: int
 
     @classmethod
     def decode(cls, payload: Any) -> StoredText:
-        batch = pa.ipc.open_stream(payload).read_next_batch()
-        metadata = batch.schema.metadata
-        note = orjson.loads(metadata[_METADATA])
-        template = Template.from_json(note) if note else None
-        return cls(batch, template, int(metadata[b"count"]))
+        packed = Packed.open(payload)
+        meta = packed.meta
+        count, rows = meta["count"], meta.get("rows")
+        if rows is not None:
+            few = {n: StoredColumn.of_values(packed, c) for n, c in rows.items()}
+            return cls(few, None, count)
+        columns = StoredColumn.of_index(packed, count, meta["columns"])
+        note = meta["template"]
+        return cls(columns, Template.from_json(note) if note else None, count)
 
     @property
     def field_columns(self) -> list[str]:
-        return [n for n in self.batch.schema.names if n.startswith(FIELD_PREFIX)]
+        return [name for name in self.columns if name.startswith(FIELD_PREFIX)]
 
     def table(self, names: Sequence[str] | None, rows: Rows | None = None) -> pa.Table:
         """Return the named text columns, as far as there are such; None means all."""
         wanted = [LINE, *self.field_columns] if names is None else list(names)
-        columns: dict[str, pa.Array] = {}
-        for name in wanted:
-            if name == LINE:
-                columns[name] = self.lines(rows)
-            elif name in self.batch.schema.names:
-                columns[name] = self._values(name, rows)
-        return pa.table(columns)
+        return pa.table(
+            {
+                name: self.lines(rows)
+                if name == LINE
+                else self.columns[name].array(rows)
+                for name in wanted
+                if name == LINE or name in self.columns
+            }
+        )
 
     def lines(self, rows: Rows | None = None) -> pa.LargeStringArray:
         """Return the lines, put together where they are stored in parts."""
         if self.template is None:
-            return self._values(LINE, rows)
+            return self.columns[LINE].array(rows)
         names = [slot.column for slot in self.template.slots]
-        joined = self.template.join({n: self._values(n, rows) for n in names})
-        if LINE not in self.batch.schema.names:
+        joined = self.template.join({n: self.columns[n].array(rows) for n in names})
+        if LINE not in self.columns:
             return joined
-        return pc.coalesce(self._values(LINE, rows), joined)
-
-    def _values(self, name: str, rows: Rows | None) -> pa.LargeStringArray:
-        column = self.batch.column(name)
-        if rows is not None:
-            column = column.take(pa.array(rows))
-        return column if column.type == pa.large_string() else _plain(column)
+        return pc.coalesce(self.columns[LINE].array(rows), joined)
 
     def passing(self, filters: Sequence[LineFilter], within: Bools) -> Rows:
         """Return which of the rows marked in `within` pass all filters."""
         chosen = within.copy()
         undecided = []
         for one in filters:
-            found = self._decided(one)
+            found = self._decided(one, chosen)
             if found is None:
                 undecided.append(one)
             else:
@@ -167,20 +142,19 @@ class StoredText:
         lines = self.lines(None if len(rows) == self.count else rows)
         return rows[log_search.passing(lines, undecided)]
 
-    def _decided(self, one: LineFilter) -> Bools | None:
-        """Return which rows have the filter's texts, where the values alone tell."""
-        template = self._seamed
-        if template is None or one.op not in log_search.TEXTUAL:
+    def _decided(self, one: LineFilter, possible: Bools) -> Bools | None:
+        """Return which rows have the filter's texts, where the values alone tell.
+
+        Of rows that are not possible it says nothing.
+        """
+        if one.op not in log_search.TEXTUAL or not all(one.values):
             return None
-        seams = set(template.seams)
-        for value in one.values:
-            if seams.intersection(value) or any(value in c for c in template.constants):
-                return None
-        found = np.zeros(self.count, np.bool_)
-        for value in one.values:
-            self._mark([slot.column for slot in template.slots], value, found)
+        ways = self._ways(one.values)
+        if ways is None:
+            return None
+        found = self._at_places(ways, possible)
         if len(whole := self._whole):
-            lines = self._values(LINE, whole)
+            lines = self.columns[LINE].array(whole)
             asked = LineFilter(LineOp.CONTAINS, one.values)
             found[whole] = log_search.passing(lines, [asked])
         return found
@@ -188,76 +162,61 @@ class StoredText:
     @property
     def _whole(self) -> Rows:
         """The rows whose lines are stored as they are, beside a template."""
-        if LINE not in self.batch.schema.names:
+        if LINE not in self.columns:
             return np.empty(0, np.intp)
-        valid = self.batch.column(LINE).is_valid().to_numpy(zero_copy_only=False)
-        return np.flatnonzero(valid)
+        return np.flatnonzero(~self.columns[LINE].is_null())
 
-    @property
-    def _seamed(self) -> Template | None:
-        return self.template if self.template and self.template.is_seamed else None
+    def _ways(self, texts: Clause) -> list[Placement] | None:
+        """Return the ways in which one of the texts can stand in a line."""
+        if self.template is None:
+            return None
+        ways: list[Placement] = []
+        for text in filter(log_search.is_text, texts):
+            found = placements(self.template, text)
+            if found is None:
+                return None
+            ways += found
+        return ways
 
     def _narrow(self, chosen: Bools, clauses: Iterable[Clause]) -> None:
         """Take out rows that cannot satisfy a clause, as far as the values tell."""
-        template = self._seamed
-        if template is None:
+        told = [ways for ways in map(self._ways, clauses) if ways is not None]
+        if not told:
             return
-        whole = self._whole[chosen[self._whole]]
-        seams = re.compile(f"[{re.escape(template.seams)}]+")
-        for clause in clauses:
-            found = np.zeros(self.count, np.bool_)
-            for text in clause:
-                possible = chosen.copy()
-                self._keep_possible(possible, _pieces(text, seams, template))
-                found |= possible
-            chosen &= found
-        chosen[whole] = True
+        whole = self._whole
+        kept = whole[chosen[whole]]
+        # What costs least first: often little is left for the others to look at.
+        told.sort(key=lambda ways: sum(map(self._cost, ways)))
+        for ways in told:
+            if np.count_nonzero(chosen) <= FEW * self.count:
+                break
+            chosen &= self._at_places(ways, chosen)
+        chosen[kept] = True
 
-    def _keep_possible(self, possible: Bools, pieces: Sequence[str]) -> None:
-        """A piece between two seams lies inside one value, if not in what is fixed."""
-        columns = [slot.column for slot in self.template.slots] if self.template else []
-        for piece in pieces:
-            if np.count_nonzero(possible) <= FEW * self.count:
-                return
-            found = np.zeros(self.count, np.bool_)
-            self._mark(columns, piece, found)
-            possible &= found
+    def _at_places(self, ways: Iterable[Placement], possible: Bools) -> Bools:
+        """Return which of the possible rows one of the placements holds for."""
+        found = np.zeros(self.count, np.bool_)
+        for placement in ways:
+            found |= self._holding(placement, possible)
+        return found
 
-    def _mark(self, columns: Iterable[str], piece: str, found: Bools) -> None:
-        """Add the rows where a value of one of the columns contains the piece."""
-        for name in columns:
-            column = self.batch.column(name)
-            if column.type == pa.large_string():
-                found |= log_search.containing(pc.fill_null(column, ""), piece)
-                continue
-            values = log_search.containing(column.dictionary, piece)
-            if values.any():
-                # The last one stands for null.
-                marks = np.append(values, False)
-                found |= marks[_codes(column)]
+    def _holding(self, placement: Placement, possible: Bools) -> Bools:
+        rows = possible
+        absent = self._absent
+        for test in sorted(placement, key=lambda test: self._cost((test,))):
+            rows = rows & self.columns[test.column].holding(test, absent[test.column])
+            if not rows.any():
+                break
+        return rows
 
+    @property
+    def _absent(self) -> dict[str, str]:
+        slots = self.template.slots if self.template else ()
+        return {slot.column: slot.absent for slot in slots}
 
-def _pieces(text: str, seams: re.Pattern[str], template: Template) -> list[str]:
-    """Return parts of the text that stand in values, the most telling first."""
-    pieces = [
-        piece
-        for piece in seams.split(text)
-        if piece and not any(piece in constant for constant in template.constants)
-    ]
-    pieces.sort(key=len, reverse=True)
-    long = [piece for piece in pieces if len(piece) >= TELLING]
-    return (long or pieces)[:MOST_PIECES]
-
-
-def _codes(column: pa.DictionaryArray) -> npt.NDArray[Any]:
-    indices = column.indices
-    if not indices.null_count:
-        codes: npt.NDArray[Any] = indices.to_numpy()
-        return codes
-    return np.asarray(
-        pc.fill_null(indices.cast(pa.int32()), len(column.dictionary)).to_numpy()
-    )
-
-
-def _plain(column: pa.DictionaryArray) -> pa.LargeStringArray:
-    return column.dictionary.take(column.indices)
+    def _cost(self, placement: Placement) -> int:
+        """How many bytes must be unpacked to know whether the placement holds."""
+        columns = [(self.columns[test.column], test.text) for test in placement]
+        if any(column.cannot_have(text) for column, text in columns):
+            return 0
+        return sum(column.cost for column, _ in columns)
