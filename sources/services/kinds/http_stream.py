@@ -1,0 +1,150 @@
+"""URLs that stream lines, or that are asked for more of them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from sources.services.kinds import streaming
+from sources.services.kinds.base import (
+    Config,
+    Errors,
+    Group,
+    Kind,
+    Setting,
+    SettingType,
+)
+from sources.services.kinds.common import HOST
+from sources.services.kinds.streaming import MAX_SAID, placeholder_check
+
+NAME = "http_stream"
+CONNECTOR = "sources.connectors.streams.http_stream.HttpStream"
+_KNOWN = ("last_id", "last_time", "cursor")
+
+
+def _url(config: Config) -> list[str]:
+    problems = streaming.url_check("https", "http")(config)
+    return problems or placeholder_check("url", *_KNOWN)(config)
+
+
+def _together(config: Config) -> Errors:
+    if config.get("body") and config.get("method", "GET") != "POST":
+        return {"body": ["Only a POST has a body."]}
+    if config.get("cursor_path") and config.get("mode", "lines") != "poll":
+        return {"cursor_path": ["Only what is polled has a cursor."]}
+    if config.get("bearer_token") and (
+        config.get("username") or config.get("password")
+    ):
+        told = "Give either a token, or a user with a password."
+        return {"bearer_token": [told]}
+    return {}
+
+
+def _where(name: str, config: Config) -> str:
+    url = urlsplit(config.get("url", ""))._replace(query="").geturl()
+    if config.get("mode") != "poll":
+        return url
+    return f"{url}, every {config.get('interval_seconds', 30):g} s"
+
+
+_HOW = (
+    Setting(
+        "mode",
+        SettingType.CHOICE,
+        "How it sends",
+        choices=(
+            ("lines", "An answer that goes on, a message on each line"),
+            ("sse", "Server-sent events"),
+            ("json", "An answer that goes on, one JSON document behind the other"),
+            ("poll", "Asked again and again"),
+        ),
+        default="lines",
+    ),
+    Setting(
+        "interval_seconds",
+        SettingType.SECONDS,
+        "Seconds between two questions",
+        "Of what is polled.",
+        default=30,
+        bounds=(1, 86_400),
+    ),
+)
+_ASKING = (
+    Setting(
+        "method",
+        SettingType.CHOICE,
+        "Method",
+        choices=(("GET", "GET"), ("POST", "POST")),
+        default="GET",
+        advanced=True,
+    ),
+    Setting(
+        "body",
+        SettingType.TEXT,
+        "Body of a POST",
+        "With {{name}} as in the URL.",
+        bounds=(0, MAX_SAID),
+        check=placeholder_check("body", *_KNOWN),
+        advanced=True,
+    ),
+    Setting(
+        "body_type",
+        SettingType.TEXT,
+        "Type of the body",
+        default="application/json",
+        bounds=(1, 200),
+        advanced=True,
+    ),
+    streaming.path_setting(
+        "cursor_path",
+        "Path of the cursor",
+        "Where an answer says how to go on; {{cursor}} in the URL or the body. "
+        "ETag and Link: rel=next are followed by themselves.",
+        advanced=True,
+    ),
+    Setting(
+        "cursor_start",
+        SettingType.TEXT,
+        "First cursor",
+        bounds=(0, 500),
+        advanced=True,
+    ),
+)
+
+KIND = Kind(
+    name=NAME,
+    title="HTTP stream",
+    help="Reads lines from an answer that does not end, or asks a URL for new ones.",
+    icon="globe",
+    group=Group.FETCHED,
+    has_lines=True,
+    connector=CONNECTOR,
+    test=streaming.tester(NAME, CONNECTOR),
+    newest_lines=streaming.newest(NAME, CONNECTOR),
+    where=_where,
+    settings=(
+        Setting(
+            "url",
+            SettingType.TEXT,
+            "URL",
+            "With {{last_id}}, {{last_time}} or {{cursor}} for where it goes on.",
+            required=True,
+            bounds=(1, 2000),
+            check=_url,
+            missing="Give a URL, such as https://example.com/logs.",
+        ),
+        *_HOW,
+        *streaming.MESSAGES,
+        *_ASKING,
+        streaming.ID_PATH,
+        streaming.SECRETS,
+        streaming.HEADERS,
+        *streaming.WHO,
+        streaming.BEARER,
+        streaming.idle_timeout(300),
+        streaming.largest_message(4 * 2**20),
+        *streaming.TLS,
+        HOST,
+    ),
+    check=_together,
+    addresses=("url", *streaming.TLS_ADDRESSES),
+)
