@@ -63,3 +63,7 @@ Q_CLUSTER["ALT_CLUSTERS"]["ingest"]["redis"] = REDIS_URL
 
 # The tests' passwords are not worth a slow hash.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Tests import the web process's application into their own: they keep to connections
+# by thread, which they can close.
+DB_POOL_SIZE = 0
