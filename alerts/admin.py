@@ -29,6 +29,7 @@ from alerts.models import (
     Notification,
     NotificationChannel,
     Rule,
+    RuleGroup,
     RuleLevel,
     Transition,
 )
@@ -252,3 +253,13 @@ class AlertAdmin(ReadOnlyAdmin):
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "alert", "channel", "status", "attempts"]
     list_filter = ["status", "organization"]
+
+
+@admin.register(RuleGroup)
+class RuleGroupAdmin(ReadOnlyAdmin):
+    """Written as YAML: on its page, by import_prometheus or through the ruler's API."""
+
+    list_display = ["name", "namespace", "language", "team", "organization"]
+    list_filter = ["language", "organization"]
+    search_fields = ["name", "namespace"]
+    list_select_related = ["team", "organization"]
