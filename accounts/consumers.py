@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import logging
 from enum import IntEnum
@@ -130,10 +132,15 @@ def resolve_scope(
     user_id: int | None,
     ip: str | None,
 ) -> Scope:
-    """Return the scope of a bearer token or of a session. Raises ScopeRefusedError."""
+    """Return the scope of a token (Bearer, or the password of Basic) or of a session.
+
+    Raises ScopeRefusedError.
+    """
     scheme, _, secret = headers.get(b"authorization", "").partition(" ")
     try:
-        if scheme.lower() == "bearer":
+        if scheme.lower() in {"bearer", "basic"}:
+            is_basic = scheme.lower() == "basic"
+            secret = _password(secret) if is_basic else secret
             scope = _scope_of_secret(secret.strip(), requested_slug, ip)
         else:
             scope = _scope_of_session(headers, user_id, requested_slug, ip)
@@ -151,6 +158,16 @@ def _scope_of_secret(secret: str, slug: str | None, ip: str | None) -> Scope:
     if token is None:
         raise ScopeRefusedError(CloseCode.UNAUTHENTICATED)
     return scope_of_token(token, requested_slug=slug, ip=ip)
+
+
+def _password(encoded: str) -> str:
+    """Return the password of a user that may be called anything, or nothing."""
+    try:
+        return (
+            base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[2]
+        )
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _scope_of_session(

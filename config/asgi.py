@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -22,6 +23,7 @@ django_application = get_asgi_application()
 
 # Models may be imported only after Django is set up.
 from config.guard import RequestGuard  # noqa: E402 - see above
+from monitoring.api.loki.tail import TailConsumer  # noqa: E402 - see above
 from monitoring.consumers import LiveConsumer  # noqa: E402 - see above
 from sources.ingest import IngestEdge  # noqa: E402 - see above
 
@@ -29,7 +31,17 @@ application = ProtocolTypeRouter(
     {
         "http": IngestEdge(RequestGuard(django_application)),
         "websocket": AuthMiddlewareStack(
-            URLRouter([path("ws/live", LiveConsumer.as_asgi())])
+            URLRouter(
+                [
+                    path("ws/live", LiveConsumer.as_asgi()),
+                    path("loki/api/v1/tail", TailConsumer.as_asgi()),
+                ]
+            )
         ),
     }
 )
+
+# What is loaded now stays: each full collection would look through all of it, 50 ms
+# of everybody's time.
+gc.collect()
+gc.freeze()

@@ -23,7 +23,7 @@ from typing_extensions import override
 from accounts.consumers import CloseCode, OrganizationConsumer
 from accounts.scope import Scope
 from monitoring.live import group_name
-from monitoring.live.filters import Condition, InvalidFilterError, compile_filter
+from monitoring.live.filters import Filter, InvalidFilterError, compile_filter
 from monitoring.live.replay import (
     Entry,
     EventId,
@@ -56,7 +56,7 @@ class RefusedError(Exception):
 @dataclass(slots=True)
 class Subscription:
     topic: str
-    condition: Condition | None = None
+    condition: Filter | None = None
     batch: bool = False
     last: EventId | None = None
     # Live entries that arrive while the replay is still being read.
@@ -245,7 +245,8 @@ class LiveConsumer(OrganizationConsumer):
                 "unavailable", f"{topic.name} cannot be read now: ask again."
             ) from None
         if condition is not None and isinstance(data, list):
-            data = [one for one in data if condition(one)]
+            passing = condition.passing(data)
+            data = [one for one, good in zip(data, passing, strict=True) if good]
         self._say({"type": "snapshot", "topic": topic.name, "data": data})
 
     # --- Groups and events ------------------------------------------------------------
@@ -316,11 +317,14 @@ class LiveConsumer(OrganizationConsumer):
             return
         place = EventId.parse(entry.id)
         chosen = []
-        for index, data in enumerate(_decoded.events(subscription.topic, entry)):
+        events = _decoded.events(subscription.topic, entry)
+        wanted = subscription.condition
+        passing = wanted.passing(events) if wanted else [True] * len(events)
+        for index, data in enumerate(events):
             event_id = EventId(place.ms, place.sequence, index)
             if subscription.last is not None and event_id <= subscription.last:
                 continue
-            if subscription.condition is None or subscription.condition(data):
+            if passing[index]:
                 chosen.append({"id": str(event_id), "data": data})
         subscription.last = EventId(place.ms, place.sequence, 999_999)
         self._send_events(subscription, chosen)
@@ -369,7 +373,7 @@ def _topic(message: dict[str, Any]) -> Topic:
         raise RefusedError("unknown_topic", str(error.args[0])) from None
 
 
-def _filter(message: dict[str, Any]) -> Condition | None:
+def _filter(message: dict[str, Any]) -> Filter | None:
     try:
         return compile_filter(message.get("filter"))
     except InvalidFilterError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from monitoring.live import lines
+from monitoring.logql import LogQLError, Pipeline, compile_pipeline
 from monitoring.telemetry import LEVEL_WORDS
 
 Event = Mapping[str, Any]
@@ -12,16 +15,36 @@ Condition = Callable[[Event], bool]
 
 MAX_CONDITIONS = 20
 MAX_TEXT = 1000
+MAX_QUERY = 5000
 
 
 class InvalidFilterError(ValueError):
     """The filter says something that cannot be filtered by."""
 
 
-def compile_filter(wanted: object) -> Condition | None:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a subscription wants; a pipeline looks at the events of a batch at once."""
+
+    conditions: tuple[Condition, ...]
+    pipeline: Pipeline | None = None
+
+    def __call__(self, event: Event) -> bool:
+        return self.passing([event])[0]
+
+    def passing(self, events: Sequence[Event]) -> list[bool]:
+        passed = [all(condition(e) for condition in self.conditions) for e in events]
+        if self.pipeline is None or not any(passed):
+            return passed
+        left = [event for event, good in zip(events, passed, strict=True) if good]
+        queried = iter(lines.passing(left, self.pipeline))
+        return [good and next(queried) for good in passed]
+
+
+def compile_filter(wanted: object) -> Filter | None:
     """Return the filter as a predicate, or None when everything passes.
 
-    `contains` seeks in the line, to the letter, as search does; `min_level` takes that level and
+    `query` is a log query, or stages of one alone; `contains` seeks in the line, to the letter, as search does; `min_level` takes that level and
     worse; `labels` and `fields` compare their entries; `names` is a list for `name`;
     any other key compares the event's own, with a list standing for any of its
     values. Raises InvalidFilterError.
@@ -32,8 +55,22 @@ def compile_filter(wanted: object) -> Condition | None:
         raise InvalidFilterError(
             f"A filter is an object with at most {MAX_CONDITIONS} keys."
         )
-    conditions = [_condition(key, value) for key, value in wanted.items()]
-    return lambda event: all(condition(event) for condition in conditions)
+    conditions = [
+        _condition(key, value) for key, value in wanted.items() if key != "query"
+    ]
+    query = wanted.get("query")
+    return Filter(tuple(conditions), None if query is None else _pipeline(query))
+
+
+def _pipeline(wanted: object) -> Pipeline:
+    if not isinstance(wanted, str) or len(wanted) > MAX_QUERY:
+        raise InvalidFilterError(
+            f"query wants LogQL of at most {MAX_QUERY} characters."
+        )
+    try:
+        return compile_pipeline(wanted)
+    except LogQLError as error:
+        raise InvalidFilterError(f"query: {error}") from None
 
 
 def _condition(key: str, wanted: object) -> Condition:

@@ -11,8 +11,11 @@ from typing import Any
 from accounts.scope import Scope
 from monitoring.labels import Matcher, MatchOp
 from monitoring.live.encoding import iso, iso_ns
-from monitoring.services import logs, queries
-from monitoring.telemetry import Level, nanoseconds
+from monitoring.logql import LogQLError, Stream
+from monitoring.logql.lines import DETECTED_LEVEL
+from monitoring.logql.parser import parse_stages
+from monitoring.services import logql_queries, logs, queries
+from monitoring.telemetry import Level, TooMuchDataError, nanoseconds
 
 LATEST_LINES = 100
 
@@ -55,8 +58,10 @@ def latest_lines(
 ) -> list[dict[str, Any]]:
     """Return the last lines of the past hour that pass a live filter, oldest first.
 
-    Raises ValueError for a level that is none.
+    Raises ValueError for a level that is none, and for a query that has no answer.
     """
+    if isinstance(wanted.get("query"), str):
+        return _latest_queried(scope, wanted["query"], now)
     labels = dict(wanted.get("labels") or {})
     if wanted.get("source"):
         labels["source"] = wanted["source"]
@@ -74,6 +79,40 @@ def latest_lines(
     return [
         line_json(record) for record in reversed(logs.read_logs(scope, query).records)
     ]
+
+
+def _latest_queried(scope: Scope, text: str, now: datetime) -> list[dict[str, Any]]:
+    """Return the last lines of a log query; one without a selector takes all."""
+    try:
+        result = logql_queries.range_query(
+            scope,
+            parse_stages(text),
+            start_ns=nanoseconds(now - timedelta(hours=1)),
+            end_ns=nanoseconds(now + timedelta(seconds=1)),
+            limit=LATEST_LINES,
+        )
+    except (LogQLError, TooMuchDataError) as error:
+        raise ValueError(str(error)) from None
+    found = [
+        _record(stream, row)
+        for stream in result.streams
+        for row in range(len(stream.lines))
+    ]
+    found.sort(key=lambda record: record.timestamp_ns)
+    return [line_json(record) for record in found]
+
+
+def _record(stream: Stream, row: int) -> logs.LogRecord:
+    fields = dict(stream.metadata[row])
+    labels = dict(stream.stream)
+    return logs.LogRecord(
+        timestamp_ns=stream.ts_ns[row],
+        line=stream.lines[row],
+        level=Level.from_word(fields.pop(DETECTED_LEVEL, "unknown")),
+        labels=labels,
+        fields=fields,
+        source=labels.get("source", ""),
+    )
 
 
 def _matcher(name: str, wanted: Any) -> Matcher:

@@ -60,3 +60,51 @@ def test_no_filter_passes_everything(wanted):
 def test_what_cannot_be_filtered_by_is_refused(wanted):
     with pytest.raises(InvalidFilterError):
         compile_filter(wanted)
+
+
+def line_event(line, *, level="info", labels=None, fields=None):
+    return {
+        "timestamp": "2026-03-01T12:00:00.000000001Z",
+        "line": line,
+        "level": level,
+        "labels": labels or {"app": "shop"},
+        "fields": fields or {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"query": '{app="shop"} |= "boom"'}, [True, False, False, False]),
+        (
+            {"query": '| json | __error__="" | status >= 500'},
+            [False, True, False, False],
+        ),
+        ({"query": '{app=~".+"} | user="ada"'}, [False, False, True, False]),
+        ({"query": '{app="mail"}'}, [False, False, False, True]),
+        ({"query": '| detected_level="error"'}, [True, False, False, False]),
+        ({"query": '{app="shop"}', "min_level": "error"}, [True, False, False, False]),
+        ({"query": ""}, [True] * 4),
+    ],
+)
+def test_a_log_query_chooses_lines_of_a_batch(wanted, expected):
+    events = [
+        line_event("boom", level="error"),
+        line_event('{"status": 500}'),
+        line_event("hi", fields={"user": "ada"}),
+        line_event("hi", labels={"app": "mail"}),
+    ]
+
+    assert compile_filter(wanted).passing(events) == expected
+
+
+def test_an_event_that_is_no_line_passes_no_query():
+    assert compile_filter({"query": '{app="shop"}'})({"name": "up"}) is False
+
+
+@pytest.mark.parametrize(
+    "query", ["{", 7, "x" * 5001, 'rate({a="b"}[1m])', "| json | line_format `{{`"]
+)
+def test_what_is_no_log_query_is_refused(query):
+    with pytest.raises(InvalidFilterError, match="query"):
+        compile_filter({"query": query})
