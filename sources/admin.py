@@ -33,6 +33,7 @@ SETTINGS = [
     "config",
     "labels",
     "format",
+    "processing",
     "priority",
 ]
 
@@ -42,6 +43,7 @@ class SourceForm(ServiceForm):
     # Push sources have nothing to configure, and an object may be empty.
     config = forms.JSONField(required=False, initial=dict)
     kind = forms.ChoiceField(choices=CHOICES)
+    processing = forms.JSONField(required=False, initial=dict)
 
     class Meta:
         model = Source

@@ -11,7 +11,8 @@ from accounts.models import Team
 from accounts.scope import Scope
 from monitoring.promql.numbers import general
 from sources.formats import FORMATS
-from sources.models import DeadLetter, Source
+from sources.models import DeadLetter, LogFormat, Source
+from sources.processing.sections import SECTIONS
 from sources.services.configs import shown_config
 from sources.services.kinds import CHOICES, KINDS
 from sources.services.kinds.describing import in_a_sentence
@@ -20,6 +21,14 @@ CONFIG_HELP = (
     "What the kind needs to know. Secrets are shown as ********, which stands for "
     "the stored one when it is sent back. "
     + " ".join(in_a_sentence(kind) for kind in KINDS.values())
+)
+FORMAT_HELP = (
+    "Format of its lines: one of your own, or one of " + ", ".join(FORMATS) + "; "
+    "empty: recognised."
+)
+PROCESSING_HELP = (
+    "What is done to its lines before they are stored, in this order. "
+    + " ".join(f"`{s.name}`: {s.help}" for s in SECTIONS)
 )
 PRIORITIES: Mapping[int, str] = {p.value: p.name.lower() for p in Source.Priority}
 
@@ -50,6 +59,10 @@ class SampleValueField(serializers.CharField):
         return general(value)
 
 
+def _figure(name: str) -> serializers.IntegerField:
+    return serializers.IntegerField(read_only=True, source=f"state.{name}_total")
+
+
 class SourceSerializer(StrictSerializer):
     """A source's settings, and below them what happened at it."""
 
@@ -64,11 +77,10 @@ class SourceSerializer(StrictSerializer):
         required=False,
         allow_null=True,
     )
-    format = serializers.ChoiceField(
-        choices=[("", "")] + [(name, name) for name in FORMATS],
-        required=False,
-        allow_blank=True,
+    format = serializers.CharField(
+        required=False, allow_blank=True, max_length=40, help_text=FORMAT_HELP
     )
+    processing = serializers.DictField(required=False, help_text=PROCESSING_HELP)
     priority = PriorityField(required=False)
     enabled = serializers.BooleanField(required=False)
     status = serializers.ChoiceField(choices=Source.Status.choices, read_only=True)
@@ -80,6 +92,12 @@ class SourceSerializer(StrictSerializer):
     rejected_total = serializers.IntegerField(
         read_only=True, source="state.rejected_total"
     )
+    filtered_total = _figure("filtered")
+    sampled_total = _figure("sampled")
+    limited_total = _figure("limited")
+    masked_total = _figure("masked")
+    derived_total = _figure("derived")
+    derive_errors_total = _figure("derive_errors")
     last_seen = serializers.DateTimeField(read_only=True, source="state.last_seen")
     last_error = serializers.CharField(read_only=True, source="state.last_error")
     last_error_at = serializers.DateTimeField(
@@ -90,6 +108,10 @@ class SourceSerializer(StrictSerializer):
     )
     detected_confidence = serializers.FloatField(
         read_only=True, source="state.detected_confidence"
+    )
+    former_format = serializers.CharField(read_only=True, source="state.former_format")
+    format_changed_at = serializers.DateTimeField(
+        read_only=True, source="state.format_changed_at"
     )
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
@@ -140,19 +162,20 @@ class ProbeSerializer(serializers.Serializer[Any]):
 
 
 class SourcePreviewRequestSerializer(StrictSerializer):
-    """Either `config` of a file source, or `sample`, some lines."""
+    """Either `config` of a file source, or `sample`, some lines.
+
+    `processing` are rules as a source has them: the answer says what they would do.
+    """
 
     kind = serializers.ChoiceField(choices=[Source.Kind.FILE], required=False)
     config = serializers.DictField(required=False)
     sample = serializers.CharField(
         required=False, max_length=2**20, trim_whitespace=False
     )
-    format = serializers.ChoiceField(
-        choices=[("", "")] + [(name, name) for name in FORMATS],
-        required=False,
-        allow_blank=True,
-        default="",
+    format = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=40
     )
+    processing = serializers.DictField(required=False, default=dict)
 
     @override
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +198,28 @@ class SourcePreviewSerializer(serializers.Serializer[Any]):
     alternatives = serializers.SerializerMethodField()
     lines = serializers.SerializerMethodField()
     problems = serializers.ListField(child=serializers.CharField())
+    processing = serializers.SerializerMethodField()
+
+    def get_processing(self, preview: Any) -> dict[str, Any] | None:
+        """What the rules would do; null without rules."""
+        done = preview.processed
+        if done is None:
+            return None
+        lines = [
+            {
+                "fate": line.fate,
+                "line": line.line,
+                "level": line.level,
+                "fields": dict(line.fields),
+                "labels": dict(line.labels),
+                "masked": line.masked,
+            }
+            for line in done.lines
+        ]
+        samples = [
+            {"series": s.series, "value": general(s.value)} for s in done.samples
+        ]
+        return {"lines": lines, "samples": samples, **done.counts}
 
     def get_alternatives(self, preview: Any) -> list[dict[str, Any]]:
         found = preview.detection.alternatives
@@ -230,3 +275,54 @@ class ReplaySerializer(StrictSerializer):
 
 class ReplayedSerializer(serializers.Serializer[Any]):
     replayed = serializers.IntegerField()
+
+
+class LogFormatSerializer(StrictSerializer):
+    """A format that the organization describes itself."""
+
+    id = serializers.IntegerField(read_only=True)
+    name = serializers.CharField(max_length=40)
+    title = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    syntax = serializers.ChoiceField(choices=[s.value for s in LogFormat.Syntax])
+    expression = serializers.CharField(max_length=4000, trim_whitespace=False)
+    time_format = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, trim_whitespace=False
+    )
+    event_start = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, trim_whitespace=False
+    )
+    example = serializers.CharField(
+        max_length=10_000, required=False, allow_blank=True, trim_whitespace=False
+    )
+    detected = serializers.BooleanField(required=False)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+
+
+class FormatTestSerializer(StrictSerializer):
+    """A description, and lines to try it on."""
+
+    syntax = serializers.ChoiceField(choices=[s.value for s in LogFormat.Syntax])
+    expression = serializers.CharField(max_length=4000, trim_whitespace=False)
+    time_format = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, default=""
+    )
+    sample = serializers.CharField(
+        max_length=2**20, trim_whitespace=False, allow_blank=True
+    )
+
+
+class TestedLineSerializer(serializers.Serializer[Any]):
+    line = serializers.CharField()
+    timestamp = serializers.CharField(allow_null=True)
+    level = serializers.CharField()
+    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]  # the API's word
+    matched = serializers.BooleanField()
+
+
+class FormatTestedSerializer(serializers.Serializer[Any]):
+    """What a description makes of the lines."""
+
+    matched = serializers.IntegerField()
+    total = serializers.IntegerField()
+    lines = TestedLineSerializer(many=True)

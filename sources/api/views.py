@@ -31,6 +31,7 @@ from sources.api.serializers import (
 )
 from sources.models import DeadLetter, Source
 from sources.services import dead_letters
+from sources.services.log_formats import formats_of
 from sources.services.pipeline_state import pipeline_state, platform_state
 from sources.services.sources import (
     InvalidSourceError,
@@ -141,6 +142,8 @@ class SourceViewSet(
                 sample=data.get("sample"),
                 format_name=data["format"],
                 received_ns=int(timezone.now().timestamp()) * 10**9,
+                processing=data["processing"],
+                own=formats_of(self.scope),
             )
         return Response(SourcePreviewSerializer(preview).data)
 
@@ -151,6 +154,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "labels": {},
     "team": None,
     "format": "",
+    "processing": {},
     "priority": Source.Priority.NORMAL,
     "enabled": True,
 }

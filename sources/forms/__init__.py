@@ -11,6 +11,12 @@ from accounts.models import Team
 from accounts.scope import Scope, TeamRole
 from sources.formats import FORMATS
 from sources.forms.fields import field_of, text_of
+from sources.forms.rules import (
+    RULE_SETTINGS,
+    initial_rules,
+    place_of,
+    rules_of_fields,
+)
 from sources.models import Source
 from sources.services.configs import (
     InvalidSourceError,
@@ -19,6 +25,8 @@ from sources.services.configs import (
 )
 from sources.services.kinds import CHOICES, KINDS
 from sources.services.kinds.base import Kind
+from sources.services.log_formats import formats_of
+from sources.services.processing import checked_processing
 
 # What each step of the wizard asks beside the settings of the kind.
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -57,6 +65,14 @@ class SourceForm(forms.Form):
         required=False,
     )
     enabled = forms.BooleanField(label="Collect from it", required=False, initial=True)
+    sample = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 4}),
+        label="Lines to try it on",
+        help_text="Pasted here, and not stored: the preview shows what becomes of them.",
+        required=False,
+        max_length=2**20,
+        strip=False,
+    )
 
     def __init__(
         self,
@@ -71,6 +87,8 @@ class SourceForm(forms.Form):
         super().__init__(data, initial={**known, **(initial or {})})
         for setting in self.chosen.asked:
             self.fields[setting.key] = field_of(setting)
+        if self.chosen.has_lines:
+            self.fields |= {s.key: field_of(s) for s in RULE_SETTINGS}
         self._set_choices(scope)
         if isinstance(data, QueryDict) and data.get("step") == "kind":
             self.data = self._with_initial(data)
@@ -97,9 +115,14 @@ class SourceForm(forms.Form):
         """Return the names of the fields that a step asks."""
         if step == "where":
             return [setting.key for setting in self.chosen.asked]
-        no_step = self.chosen.has_lines and "check" not in self.chosen.steps
-        asks_format = ("format",) if step == "save" and no_step else ()
-        return [*FIELDS[step], *asks_format]
+        if not self.chosen.has_lines:
+            return [*FIELDS[step]]
+        rules = [setting.key for setting in RULE_SETTINGS]
+        if step == "check":
+            return [*FIELDS[step], *rules]
+        if step == "save" and "check" not in self.chosen.steps:
+            return [*FIELDS[step], "format", *rules, "sample"]
+        return [*FIELDS[step]]
 
     def shown(self, step: str) -> list[BoundField]:
         return [self[name] for name in self.names(step)]
@@ -108,6 +131,7 @@ class SourceForm(forms.Form):
         self.fields["team"].queryset = _own_teams(scope)  # type: ignore[attr-defined]  # a model choice
         self.fields["format"].choices = [  # type: ignore[attr-defined]  # a choice
             ("", "Recognise it"),
+            *((name, known.title) for name, known in formats_of(scope).items()),
             *((name, known.title) for name, known in FORMATS.items()),
         ]
 
@@ -142,18 +166,27 @@ class SourceForm(forms.Form):
                 kept[setting.key] = value
         return kept
 
+    def processing(self) -> dict[str, Any]:
+        """Return the rules, as the services take them."""
+        if not self.chosen.has_lines:
+            return dict(self.source.processing) if self.source else {}
+        return rules_of_fields(self.cleaned_data)
+
     def settings(self) -> dict[str, Any]:
         data = self.cleaned_data
         names = ("name", "labels", "team", "format", "enabled")
         given = {name: data[name] for name in names}
         priority = data["priority"] if data["priority"] != "" else _NORMAL
-        return {"config": self.config(), "priority": priority, **given}
+        done = {"config": self.config(), "processing": self.processing()}
+        return {**done, "priority": priority, **given}
 
     def check(self, steps: Sequence[str]) -> bool:
         """Whether what these steps ask is right; only their errors are shown."""
         self.full_clean()
         if "where" in steps:
             self._check_config()
+        if {"check", "save"} & {*steps}:
+            self.check_rules()
         asked = {name for step in steps for name in self.names(step)}
         for name in [name for name in self.errors if name not in asked]:
             del self.errors[name]
@@ -161,12 +194,19 @@ class SourceForm(forms.Form):
 
     def show(self, error: InvalidSourceError) -> None:
         """Put what a service refused beside the fields."""
-        for setting, problems in error.fields.items():
-            name = setting.removeprefix("config.")
+        for setting, told in error.fields.items():
+            name, problems = place_of(setting, told)
             if name in self.fields:
                 self.add_error(name, problems)
             else:
                 self.add_error(None, [f"{name}: {problem}" for problem in problems])
+
+    def check_rules(self) -> None:
+        """What a field could not read is told by the field already."""
+        try:
+            checked_processing(self.processing())
+        except InvalidSourceError as error:
+            self.show(error)
 
     def _check_config(self) -> None:
         """What a field could not read is told by the field already."""
@@ -196,6 +236,7 @@ def initial_of(source: Source) -> dict[str, Any]:
         "team": source.team.slug if source.team else None,
         "priority": source.priority,
         "enabled": source.enabled,
+        **initial_rules(source.processing),
     }
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
 from monitoring.telemetry import LogBatch, SampleBatch
 from sources.ingest.bodies import unpack
 from sources.ingest.door import Door, Push, Taken
-from sources.ingest.refusals import Answer, RefusedError, malformed
+from sources.ingest.refusals import Answer, RefusedError, malformed, over_the_limit
 from sources.ingest.writer import Parcel
 from sources.models import BatchKind
 from sources.protocols import MalformedBodyError
+from sources.services.figures import note_limited
 from sources.services.inbox import Arrival, Receipt, find_receipt
+from sources.services.rate_limits import seconds_to_wait
 from sources.services.state import note_rejected
 
 
@@ -46,8 +48,23 @@ def prepare(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
     if not arrivals:
         _note_rejected(push, taken)
         return None, taken.answer
+    _keep_to_limit(push, arrivals)
     receipt = None if key is None else _receipt(push, key, digest, taken.answer)
     return Parcel(arrivals, receipt), taken.answer
+
+
+def _keep_to_limit(push: Push, arrivals: Sequence[Arrival]) -> None:
+    """What a source brings over its rate limit is to come again. Raises RefusedError."""
+    source_id, limit = push.binding.source_id, push.binding.rate_limit
+    if limit is None or source_id is None:
+        return
+    lines, size = sum(a.count for a in arrivals), sum(a.size for a in arrivals)
+    seconds = seconds_to_wait(
+        source_id, limit, lines=lines, size=size, now=push.received_at
+    )
+    if seconds:
+        note_limited(source_id, lines, push.received_at)
+        raise over_the_limit(seconds)
 
 
 def earlier_answer(push: Push, key: str, digest: str | None = None) -> Answer | None:

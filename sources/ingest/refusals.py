@@ -91,6 +91,16 @@ def busy(seconds: int) -> RefusedError:
     )
 
 
+def over_the_limit(seconds: int) -> RefusedError:
+    return RefusedError(
+        429,
+        "rate_limited",
+        "The source brings more than its rate limit; nothing of this request was "
+        f"taken. Send it again in {seconds} s.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
 def unavailable() -> RefusedError:
     return RefusedError(
         503,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from accounts.scope import Scope
 from sources.models import Source
+from sources.processing import RateLimit
 from sources.services.kinds import KINDS
+from sources.services.rate_limits import rate_limit_of
 
 # The `source` label of what is pushed without naming a source.
 API_SOURCE = "api"
@@ -32,6 +34,7 @@ class Binding:
     team_id: int | None
     priority: int
     labels: Mapping[str, str]
+    rate_limit: RateLimit | None = None
 
     @property
     def series_labels(self) -> Mapping[str, str]:
@@ -55,4 +58,5 @@ def binding_to_source(scope: Scope, name: str) -> Binding:
     if not source.enabled:
         raise UnusableSourceError(f"Source {name!r} is disabled: enable it first.")
     labels = {**source.labels, "source": source.name}
-    return Binding(source.pk, source.team_id, source.priority, labels)
+    limit = rate_limit_of(source.processing)
+    return Binding(source.pk, source.team_id, source.priority, labels, limit)

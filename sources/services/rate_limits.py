@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
-from sources.processing import RateLimit
+from sources.processing import RateLimit, read_rules
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,12 @@ redis.call('HSET', KEYS[1], 'at', math.max(now, tonumber(held[1]) or now))
 redis.call('EXPIRE', KEYS[1], 86400)
 return tostring(wait)
 """
+
+
+def rate_limit_of(processing: Mapping[str, Any]) -> RateLimit | None:
+    """Return the limit that a source's rules set. Raises InvalidRulesError."""
+    limit = processing.get("rate_limit")
+    return read_rules({"rate_limit": limit}).rate_limit if limit else None
 
 
 def seconds_to_wait(

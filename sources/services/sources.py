@@ -28,7 +28,9 @@ from sources.services.configs import (
     shown_config,
 )
 from sources.services.kinds import KINDS
+from sources.services.log_formats import formats_of
 from sources.services.probing import preview_source, test_source
+from sources.services.processing import checked_processing
 from sources.services.state import note_error
 
 __all__ = [
@@ -57,6 +59,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     team: Team | None = None
     format: str = ""
+    processing: Mapping[str, Any] = field(default_factory=dict)
     priority: int = Source.Priority.NORMAL
     enabled: bool = True
 
@@ -170,10 +173,14 @@ def _checked(scope: Scope, wanted: Settings, source: Source | None = None) -> Se
         )
     except InvalidSourceError as error:
         errors.update(error.fields)
+    try:
+        processing = checked_processing(wanted.processing)
+    except InvalidSourceError as error:
+        errors.update(error.fields)
     if errors:
         raise InvalidSourceError(errors)
     labels = {k: v for k, v in wanted.labels.items() if v}
-    return replace(wanted, labels=labels, config=config)
+    return replace(wanted, labels=labels, config=config, processing=processing)
 
 
 def _problems(scope: Scope, wanted: Settings) -> list[tuple[str, str]]:
@@ -184,8 +191,9 @@ def _problems(scope: Scope, wanted: Settings) -> list[tuple[str, str]]:
         found.append(("labels", f"{error}."))
     if "source" in wanted.labels:
         found.append(("labels", "“source” is always the name: leave it out."))
-    if wanted.format and wanted.format not in FORMATS:
-        formats = ", ".join(FORMATS)
+    own = () if wanted.format in {"", *FORMATS} else formats_of(scope)
+    if wanted.format and wanted.format not in {*FORMATS, *own}:
+        formats = ", ".join([*FORMATS, *own])
         found.append(("format", f"There is no format {wanted.format!r}: {formats}."))
     if wanted.priority not in Source.Priority.values:
         found.append(("priority", "This must be 0 (high), 1 (normal) or 2 (low)."))

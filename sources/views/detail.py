@@ -27,6 +27,7 @@ from monitoring.services.charts import Chart, ChartSeries
 from monitoring.services.logs import LogQuery, LogRecord, read_logs
 from monitoring.services.queries import snapshot
 from sources.models import Cursor, Source
+from sources.services.format_changes import ACTION as FORMAT_CHANGE
 from sources.services.pipeline_state import source_minutes
 from sources.services.probing import test_settings
 from sources.services.sources import (
@@ -252,14 +253,17 @@ def _changes(scope: Scope, source: Source) -> list[dict[str, Any]]:
     entries = AuditEntry.objects.visible_to(scope).filter(
         object_type="sources.source", object_id=str(source.pk)
     )
-    words = {"source.create": "added it", "source.update": "changed it"}
     return [
-        {
-            "at": entry.at,
-            "icon": "edit",
-            "title": f"{entry.actor_name} {words.get(entry.action, entry.action)}",
-            "detail": ", ".join(entry.after or {}) if entry.before else "",
-            "next": False,
-        }
+        {"at": entry.at, "icon": "edit", "next": False, **_said(entry)}
         for entry in entries[:CHANGES]
     ]
+
+
+def _said(entry: AuditEntry) -> dict[str, str]:
+    before, after = entry.before or {}, entry.after or {}
+    if entry.action == FORMAT_CHANGE:
+        changed = f"{before.get('format')} to {after.get('format')}"
+        return {"title": "Its lines have another format", "detail": changed}
+    words = {"source.create": "added it", "source.update": "changed it"}
+    title = f"{entry.actor_name} {words.get(entry.action, entry.action)}"
+    return {"title": title, "detail": ", ".join(after) if before else ""}

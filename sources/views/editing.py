@@ -20,6 +20,7 @@ from sources.models import Source
 from sources.services.configs import InvalidSourceError, shown_config
 from sources.services.kinds import KINDS
 from sources.services.kinds.base import Group
+from sources.services.log_formats import formats_of
 from sources.services.sources import (
     PermissionRefusedError,
     create_source,
@@ -198,6 +199,11 @@ def _preview(form: SourceForm) -> dict[str, Any]:
 
 def _tried(form: SourceForm) -> dict[str, Any]:
     stored = form.source.config if form.source else None
+    form.check_rules()
+    if form.errors:
+        return error_context(str(next(iter(form.errors.values()))[0]))
+    if form.cleaned_data.get("sample", "").strip():
+        return _sampled(form)
     if form.chosen.newest_lines is None:
         return probe_context(
             test_source(form.chosen_kind, form.config(), stored=stored)
@@ -208,6 +214,20 @@ def _tried(form: SourceForm) -> dict[str, Any]:
         stored=stored,
         format_name=form.cleaned_data.get("format", ""),
         received_ns=int(timezone.now().timestamp()) * 10**9,
+        processing=form.processing(),
+        own=formats_of(form.scope),
+    )
+    return preview_context(preview)
+
+
+def _sampled(form: SourceForm) -> dict[str, Any]:
+    """Return what becomes of pasted lines."""
+    preview = preview_source(
+        sample=form.cleaned_data["sample"],
+        format_name=form.cleaned_data.get("format", ""),
+        received_ns=int(timezone.now().timestamp()) * 10**9,
+        processing=form.processing(),
+        own=formats_of(form.scope),
     )
     return preview_context(preview)
 

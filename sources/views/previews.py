@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from monitoring.promql.numbers import general
 from sources.formats import FORMATS, ParsedLine
 from sources.services.kinds import KINDS, with_defaults
 from sources.services.kinds.base import Config, Probe
 from sources.services.probing import Preview
+from sources.services.rehearsing import Processed
 
 # Colours that mark parts of the line; fields behind them stand below it unmarked.
 MARKS = 6
@@ -40,7 +42,26 @@ def preview_context(preview: Preview) -> dict[str, Any]:
         "rows": [_cells(line, columns) for line in reversed(lines[-_ROWS:])],
         "samples": [],
         "snippets": [],
+        "processed": _processed(preview.processed),
     }
+
+
+def _processed(done: Processed | None) -> dict[str, Any] | None:
+    """Return what the rules do to the newest lines, the newest first."""
+    if done is None:
+        return None
+    lines = [
+        {
+            "kept": line.fate == "kept",
+            "fate": line.fate,
+            "line": line.line,
+            "masked": line.masked,
+            "labels": dict(line.labels),
+        }
+        for line in reversed(done.lines[-_ROWS:])
+    ]
+    samples = [{"series": s.series, "value": general(s.value)} for s in done.samples]
+    return {"lines": lines, "samples": samples, **done.counts}
 
 
 def error_context(text: str) -> dict[str, Any]:

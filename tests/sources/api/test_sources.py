@@ -192,7 +192,7 @@ def test_a_deleted_sources_batches_are_kept(api, cast):
         (push(status="ok"), "status", None),
         (push(team="nobody"), "team", "nobody"),
         (push(priority="soon"), "priority", "not a valid choice"),
-        (push(format="morse"), "format", "not a valid choice"),
+        (push(format="morse"), "format", "There is no format"),
         (push(labels={"a-b": "c"}), "labels", "is no label name"),
         (push(labels={"a": 1}), "labels", "must be a string"),
         (push(labels={"source": "x"}), "labels", "is always the name"),
