@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import logs, metrics, overview, retention
+from monitoring.views import log_parts, logs, metrics, overview, retention
 
 urlpatterns = [
     path("", overview.show, name="overview"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("metrics", metrics.show, name="metrics"),
     path("logs", logs.show, name="logs"),
     path("logs/volume", logs.volume, name="logs-volume"),
+    path("logs/export", logs.download_lines, name="logs-export"),
+    path("logs/fields", log_parts.fields, name="logs-fields"),
+    path("logs/patterns", log_parts.patterns, name="logs-patterns"),
+    path("logs/context", log_parts.context, name="logs-context"),
     path("retention", retention.show, name="retention"),
     path("retention/<int:pk>", retention.edit, name="retention-edit"),
     path("retention/<int:pk>/move", retention.move, name="retention-move"),

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from monitoring.api import logs, retention, views
+from monitoring.api import log_export, logs, retention, views
 
 router = SimpleRouter(trailing_slash=False)
 router.register(
@@ -27,6 +27,7 @@ urlpatterns = [
     path("logs/context", logs.LogContextAPI.as_view(), name="api-logs-context"),
     path("logs/fields", logs.LogFieldsAPI.as_view(), name="api-logs-fields"),
     path("logs/patterns", logs.LogPatternsAPI.as_view(), name="api-logs-patterns"),
+    path("logs/export", log_export.LogExportAPI.as_view(), name="api-logs-export"),
     path("logs/labels", views.LogLabelsAPI.as_view(), name="api-logs-labels"),
     path(
         "metrics/snapshot",

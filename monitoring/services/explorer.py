@@ -93,7 +93,7 @@ def explore(
     except (PromQLError, TooMuchDataError) as error:
         position = getattr(error, "position", None)
         return Exploration(expr, complaint=Complaint(str(error), position))
-    rows = _rows(latest)
+    rows = rows_of(latest)
     return Exploration(
         expr,
         chart=chart,
@@ -110,16 +110,16 @@ def _charted(
     step = shown.step(points=POINTS)
     start, end = shown.aligned(step)
     found = _evaluated(scope, expr, start, end, step)
-    series = _series(found)
+    series = series_of(found)
     back = COMPARISONS.get(compare)
     if back is not None:
         before = _evaluated(scope, expr, start - back, end - back, step)
-        series += [_compared(each, compare) for each in _series(before)]
+        series += [_compared(each, compare) for each in series_of(before)]
     total = len(found.labels)
     chart = Chart(
         key="",
         title="",
-        note=_note(total, step),
+        note=series_note(total, step),
         unit=_unit(scope, found),
         times_ms=found.steps_ms.tolist(),
         series=series,
@@ -149,7 +149,7 @@ def _unit(scope: Scope, found: promql.Result) -> str:
     return unit or next((u for u in _UNITS if name.endswith(f"_{u}")), "")
 
 
-def _note(total: int, step: timedelta) -> str:
+def series_note(total: int, step: timedelta) -> str:
     every = f"every {_span(step)}"
     if total > CHARTED:
         return f"the first {CHARTED} of {total:,} series, {every}"
@@ -164,7 +164,7 @@ def _span(step: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _series(found: promql.Result) -> list[ChartSeries]:
+def series_of(found: promql.Result) -> list[ChartSeries]:
     """Return the first lines; what is not a finite number is a gap."""
     values = np.where(found.present, found.values, np.nan)[:CHARTED]
     names = _short_names(list(found.labels[:CHARTED]))
@@ -204,7 +204,7 @@ def _full_name(labels: Labels) -> str:
     return f"{name} {{{others}}}" if name else others
 
 
-def _rows(found: promql.Result) -> list[Row]:
+def rows_of(found: promql.Result) -> list[Row]:
     """Return the instant answer's series, those of the highest value first."""
     if found.type is promql.ResultType.STRING:
         return []

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 from accounts.scope import Scope
 from monitoring import logql
-from monitoring.logql import Direction, Limits, LogQLSyntaxError, LogQuery, Result
+from monitoring.logql import (
+    Direction,
+    Expr,
+    Limits,
+    LogQLSyntaxError,
+    LogQuery,
+    Result,
+)
 from monitoring.services.log_queries import (
     MAX_TIME,
     InvalidFilterError,
@@ -36,7 +43,7 @@ _MAX_POINTS = 20_000_000
 
 
 def instant(
-    scope: Scope, text: str, *, at_ns: int, timeout: timedelta = MAX_TIME
+    scope: Scope, text: str | Expr, *, at_ns: int, timeout: timedelta = MAX_TIME
 ) -> Result:
     """Return a metric query's value at one time.
 
@@ -48,7 +55,7 @@ def instant(
 
 def range_query(
     scope: Scope,
-    text: str,
+    text: str | Expr,
     *,
     start_ns: int,
     end_ns: int,

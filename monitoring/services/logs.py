@@ -46,8 +46,9 @@ class InvalidCursorError(ValueError):
 class LogQuery:
     """Which lines are wanted: start <= ts < end, in nanoseconds since the epoch.
 
-    `contains` is a substring of the line, case and all. `after` is the `next` of an
-    earlier page of the same query.
+    `contains` is a substring of the line, case and all; `filters` hold beside it, and
+    their expressions have been checked. `after` is the `next` of an earlier page of
+    the same query.
     """
 
     matchers: tuple[Matcher, ...]
@@ -58,6 +59,7 @@ class LogQuery:
     limit: int = 100
     direction: Literal["backward", "forward"] = "backward"
     after: str | None = None
+    filters: tuple[LineFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def scan_of(scope: Scope, query: LogQuery) -> LogScan | None:
         start_ns=query.start_ns,
         end_ns=query.end_ns,
         streams=streams,
-        filters=contains if query.contains else (),
+        filters=(*(contains if query.contains else ()), *query.filters),
         levels=query.levels,
         deadline=deadline_in(),
     )

@@ -12,7 +12,7 @@ from monitoring.labels import Matcher
 from monitoring.services.charts import Volume, VolumeColumn
 from monitoring.services.logs import LogQuery, VolumeBucket, log_volume
 from monitoring.services.ranges import TimeRange
-from monitoring.telemetry import Level, nanoseconds
+from monitoring.telemetry import Level, LineFilter, nanoseconds
 
 COLUMNS = 60
 _BAD = frozenset({Level.ERROR, Level.FATAL})
@@ -41,19 +41,32 @@ def count_lines(
     shown: TimeRange,
     *,
     matchers: Sequence[Matcher] = (),
-    contains: str = "",
+    filters: Sequence[LineFilter] = (),
     levels: frozenset[Level] = frozenset(Level),
 ) -> LineCounts:
     """Count the lines of a page's range in some sixty columns."""
-    step = shown.step(points=COLUMNS)
-    start, end = shown.aligned(step)
+    step, start, end = columns_of(shown)
     query = LogQuery(
         matchers=tuple(matchers),
         start_ns=nanoseconds(start),
         end_ns=nanoseconds(end),
-        contains=contains,
+        filters=tuple(filters),
     )
     buckets = log_volume(scope, query, int(step.total_seconds()) * 1_000_000_000)
+    return counted(buckets, shown, levels)
+
+
+def columns_of(shown: TimeRange) -> tuple[timedelta, datetime, datetime]:
+    """Return how wide the columns of a range are, where they begin and end."""
+    step = shown.step(points=COLUMNS)
+    return step, *shown.aligned(step)
+
+
+def counted(
+    buckets: Sequence[VolumeBucket], shown: TimeRange, levels: frozenset[Level]
+) -> LineCounts:
+    """Return the buckets of a range's columns as a page shows them."""
+    step, start, end = columns_of(shown)
     by_level: Counter[Level] = Counter()
     for bucket in buckets:
         by_level.update(bucket.counts)

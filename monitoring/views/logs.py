@@ -1,12 +1,13 @@
+"""The log explorer: a search in the address, its lines, patterns, fields or numbers."""
+
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,24 +17,30 @@ from django.views.decorators.http import require_safe
 from accounts.http import ScopedRequest, scoped_page
 from accounts.scope import Scope, TeamRole
 from accounts.views.shell import reading_scope
-from monitoring.labels import Matcher, MatchOp
-from monitoring.services.logs import (
-    InvalidCursorError,
-    LogPage,
-    LogQuery,
-    log_labels,
-    read_logs,
+from monitoring.http import download
+from monitoring.logql import LogQLError
+from monitoring.services.charts import Volume
+from monitoring.services.explorer import Exploration
+from monitoring.services.log_exploring import (
+    chart_found,
+    complaint_of,
+    count_found,
+    ends_of,
+    read_found,
 )
+from monitoring.services.log_export import FORMATS, MAX_EXPORTED, export
+from monitoring.services.log_searches import Search
+from monitoring.services.logs import InvalidCursorError, LogPage, log_labels
+from monitoring.services.presentation import line_json
 from monitoring.services.ranges import TimeRange
-from monitoring.services.volumes import LineCounts, count_lines
-from monitoring.telemetry import Level, nanoseconds
+from monitoring.services.volumes import LineCounts
+from monitoring.telemetry import Level, LineOp, TooMuchDataError, nanoseconds
 from monitoring.templatetags.figures import number
 from monitoring.templatetags.ui import place_in_live_streams
+from monitoring.views.log_search import LABEL, LogSearch, clicked, toggled
 from monitoring.views.pages import range_of, start_command
 
-LINES = 200
-LABEL = "label."
-MAX_CONTAINS = 1000
+LINES, LINES_MORE = 200, 500
 MOST_FACETS, MOST_VALUES = 4, 20
 # Worst first; unknown last, as it says least.
 SHOWN_LEVELS = (
@@ -45,79 +52,59 @@ SHOWN_LEVELS = (
     Level.TRACE,
     Level.UNKNOWN,
 )
+_TITLES = {"lines": "Lines", "patterns": "Patterns", "fields": "Fields"}
 
 
 @dataclass(frozen=True, slots=True)
-class LogSearch:
-    """What the address asks for."""
+class Found:
+    """What a search has found: lines, or numbers, or what is wrong with it."""
 
-    contains: str = ""
-    levels: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, params: QueryDict) -> Self:
-        words = {level.word for level in Level}
-        return cls(
-            contains=params.get("q", "").strip()[:MAX_CONTAINS],
-            levels=tuple(word for word in params.getlist("level") if word in words),
-            sources=tuple(params.getlist("source")),
-            labels={
-                name.removeprefix(LABEL): str(value)
-                for name, value in params.items()
-                if name.startswith(LABEL)
-            },
-        )
+    search: Search = field(default_factory=Search)
+    page: LogPage = field(default_factory=lambda: LogPage([], None))
+    counts: LineCounts | None = None
+    answer: Exploration | None = None
 
     @property
-    def is_narrow(self) -> bool:
-        return bool(self.contains or self.levels or self.sources or self.labels)
+    def is_metric(self) -> bool:
+        return self.search.metric is not None
 
     @property
-    def wanted_levels(self) -> frozenset[Level]:
-        return frozenset(map(Level.from_word, self.levels)) or frozenset(Level)
-
-    @property
-    def matchers(self) -> tuple[Matcher, ...]:
-        found = [Matcher(n, MatchOp.EQUAL, v) for n, v in self.labels.items()]
-        if self.sources:
-            any_of = "|".join(map(re.escape, self.sources))
-            found.append(Matcher("source", MatchOp.REGEX, any_of))
-        return tuple(found)
+    def has_lines(self) -> bool:
+        return self.answer is None
 
 
 @scoped_page
 @require_safe
 def show(request: ScopedRequest) -> HttpResponse:
     if request.GET.get("toggle"):
-        return redirect(_toggled(request))
+        return _to(request, toggled(request.GET))
+    if request.GET.get("narrow"):
+        return _to(request, clicked(request.GET))
     begun, live_after = time.perf_counter(), place_in_live_streams()
     scope, shown = reading_scope(request), range_of(request, now=timezone.now())
-    search = LogSearch.parse(request.GET)
-    counts = count_lines(
-        scope,
-        shown,
-        matchers=search.matchers,
-        contains=search.contains,
-        levels=search.wanted_levels,
-    )
-    page = _page(scope, shown, search, request.GET.get("cursor"))
+    asked = LogSearch.parse(request.GET)
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return _as_json(request, scope, shown, asked)
+    found = _find(request, scope, shown, asked)
     context = {
         "range": shown,
-        "query": search,
-        "lines": page.records,
-        "next_cursor": page.next or "",
-        "volume": counts.volume,
-        "total": counts.volume.total,
-        "levels": _levels(counts, search),
-        "facets": _facets(scope, shown, search),
-        "label_chips": _chips(request, search),
-        "rule_url": _rule_url(request, search),
+        "query": asked,
+        "found": found,
+        "mark": _mark(asked, found),
+        "lines": found.page.records,
+        "next_cursor": found.page.next or "",
+        "levels": _levels(found.counts, asked) if found.counts else [],
+        "facets": _facets(scope, shown, asked) if found.has_lines else [],
+        "label_chips": _chips(request, asked),
+        "rule_url": _rule_url(request, asked, found),
         "start_command": start_command(),
         "live_after": live_after,
         "took_ms": 1000 * (time.perf_counter() - begun),
-        **_conclusion(counts, shown, search),
+        "tabs": [(name, _TITLES[name]) for name in _TITLES],
+        "formats": FORMATS.values(),
+        "max_exported": MAX_EXPORTED,
+        "switched": _switched(request, asked),
+        **_volume_context(found, shown, asked),
     }
     return render(request, "monitoring/logs.html", context)
 
@@ -126,60 +113,130 @@ def show(request: ScopedRequest) -> HttpResponse:
 @require_safe
 def volume(request: ScopedRequest) -> HttpResponse:
     """The histogram and the conclusion, for refreshing."""
-    search, shown = LogSearch.parse(request.GET), range_of(request, now=timezone.now())
-    counts = count_lines(
-        reading_scope(request),
-        shown,
-        matchers=search.matchers,
-        contains=search.contains,
-        levels=search.wanted_levels,
-    )
-    context = {"volume": counts.volume, **_conclusion(counts, shown, search)}
+    asked, shown = LogSearch.parse(request.GET), range_of(request, now=timezone.now())
+    try:
+        search = asked.compiled()
+        counts = count_found(reading_scope(request), search, shown)
+    except (LogQLError, TooMuchDataError):
+        return HttpResponse(status=204)
+    context = _volume_context(Found(search, counts=counts), shown, asked)
     return render(request, "monitoring/_volume_refreshed.html", context)
 
 
-def _toggled(request: ScopedRequest) -> str:
-    """Return the address with a level switched: what a chip does without a script."""
-    params = request.GET.copy()
-    level = params.pop("toggle")[-1].removeprefix("level:")
-    chosen = params.getlist("level")
-    kept = [each for each in chosen if each != level]
-    params.setlist("level", kept if level in chosen else [*chosen, level])
-    return f"{request.path}?{params.urlencode()}"
+@scoped_page
+@require_safe
+def download_lines(request: ScopedRequest) -> HttpResponseBase:
+    """What the search finds, as a file."""
+    asked, shown = LogSearch.parse(request.GET), range_of(request, now=timezone.now())
+    form = FORMATS.get(request.GET.get("format", ""), FORMATS["ndjson"])
+    start_ns, end_ns = ends_of(shown)
+    try:
+        search = asked.compiled()
+        if search.metric is not None:
+            return _refused("This query counts lines; only lines can be exported.")
+        scope = reading_scope(request)
+        pieces = export(scope, search, form, start_ns=start_ns, end_ns=end_ns)
+    except (LogQLError, TooMuchDataError) as error:
+        return _refused(str(error))
+    name = f"logs-{shown.start:%Y%m%dT%H%M%SZ}.{form.suffix}"
+    return download(request, pieces, filename=name, content_type=form.content_type)
+
+
+def _refused(text: str) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=400, content_type="text/plain")
+
+
+def _to(request: ScopedRequest, params: QueryDict) -> HttpResponse:
+    return redirect(f"{request.path}?{params.urlencode()}")
+
+
+def _find(
+    request: ScopedRequest, scope: Scope, shown: TimeRange, asked: LogSearch
+) -> Found:
+    search = Search()
+    try:
+        search = asked.compiled()
+        if search.metric is not None:
+            url = request.get_full_path() if shown.is_live else ""
+            answer = chart_found(scope, asked.query, search, shown, url=url)
+            return Found(search, answer=answer)
+        counts = count_found(scope, search, shown)
+        cursor = request.GET.get("cursor")
+        return Found(search, _page(scope, shown, search, cursor, LINES), counts)
+    except (LogQLError, TooMuchDataError) as error:
+        complaint = complaint_of(error, asked.text)
+        return Found(search, answer=Exploration(asked.text, complaint=complaint))
 
 
 def _page(
-    scope: Scope, shown: TimeRange, search: LogSearch, cursor: str | None
+    scope: Scope, shown: TimeRange, search: Search, cursor: str | None, limit: int
 ) -> LogPage:
-    query = LogQuery(
-        matchers=search.matchers,
-        start_ns=nanoseconds(shown.start),
-        # A line of this very second may bear a time a little ahead of ours.
-        end_ns=nanoseconds(shown.end) + (60_000_000_000 if shown.is_live else 0),
-        contains=search.contains,
-        levels=search.wanted_levels,
-        limit=LINES,
-        after=cursor or None,
-    )
+    start_ns, end_ns = ends_of(shown)
     try:
-        return read_logs(scope, query)
+        return read_found(
+            scope,
+            search,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            limit=limit,
+            cursor=cursor or None,
+        )
     except InvalidCursorError:
         return LogPage([], None)
 
 
-def _levels(counts: LineCounts, search: LogSearch) -> list[dict[str, Any]]:
+def _as_json(
+    request: ScopedRequest, scope: Scope, shown: TimeRange, asked: LogSearch
+) -> JsonResponse:
+    """Return the next lines or the newer chart of the same search."""
+    try:
+        search = asked.compiled()
+        if search.metric is not None:
+            url = request.get_full_path()
+            found = chart_found(scope, asked.query, search, shown, url=url)
+            return JsonResponse(
+                {"charts": [found.chart.payload] if found.chart else []}
+            )
+        page = _page(scope, shown, search, request.GET.get("cursor"), LINES_MORE)
+    except (LogQLError, TooMuchDataError) as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    results = [line_json(record) for record in page.records]
+    return JsonResponse({"results": results, "next": page.next})
+
+
+def _mark(asked: LogSearch, found: Found) -> str:
+    """Return the text to mark in lines; of several alternatives none."""
+    marks = found.search.marks
+    return asked.contains or (marks[0] if len(marks) == 1 else "")
+
+
+def _switched(request: ScopedRequest, asked: LogSearch) -> str:
+    """Return the same search in the other language, as far as it has words for it."""
+    params = request.GET.copy()
+    for gone in ("cursor", "lang", "q"):
+        params.pop(gone, None)
+    if asked.is_logql:
+        params["lang"] = "words"
+        return f"{request.path}?{params.urlencode()}"
+    for gone in ("source", *(f"{LABEL}{name}" for name in asked.labels)):
+        params.pop(gone, None)
+    params["q"] = asked.as_logql()
+    return f"{request.path}?{params.urlencode()}"
+
+
+def _levels(counts: LineCounts, asked: LogSearch) -> list[dict[str, Any]]:
     return [
         {
             "value": level.word,
             "count": counts.by_level[level],
-            "checked": level.word in search.levels,
+            "checked": level.word in asked.levels,
         }
         for level in SHOWN_LEVELS
-        if counts.by_level[level] or level.word in search.levels
+        if counts.by_level[level] or level.word in asked.levels
     ]
 
 
-def _facets(scope: Scope, shown: TimeRange, search: LogSearch) -> list[dict[str, Any]]:
+def _facets(scope: Scope, shown: TimeRange, asked: LogSearch) -> list[dict[str, Any]]:
     """Return the labels one can narrow by, the source first."""
     found = log_labels(scope, nanoseconds(shown.start), nanoseconds(shown.end))
     names = sorted(found, key=lambda name: (name != "source", name))
@@ -190,9 +247,9 @@ def _facets(scope: Scope, shown: TimeRange, search: LogSearch) -> list[dict[str,
             "rows": [
                 {
                     "value": value,
-                    "checked": value in search.sources
+                    "checked": value in asked.sources
                     if name == "source"
-                    else search.labels.get(name) == value,
+                    else asked.labels.get(name) == value,
                 }
                 for value in found[name][:MOST_VALUES]
             ],
@@ -201,9 +258,9 @@ def _facets(scope: Scope, shown: TimeRange, search: LogSearch) -> list[dict[str,
     ]
 
 
-def _chips(request: ScopedRequest, search: LogSearch) -> list[dict[str, str]]:
+def _chips(request: ScopedRequest, asked: LogSearch) -> list[dict[str, str]]:
     chips = []
-    for name, value in search.labels.items():
+    for name, value in asked.labels.items():
         params = request.GET.copy()
         params.pop(f"{LABEL}{name}", None)
         params.pop("cursor", None)
@@ -212,41 +269,77 @@ def _chips(request: ScopedRequest, search: LogSearch) -> list[dict[str, str]]:
     return chips
 
 
-def _rule_url(request: ScopedRequest, search: LogSearch) -> str:
-    """Return where a rule for these lines is made, for those who may."""
-    if not search.contains or not request.scope.has_team_role(
-        None, TeamRole.MAINTAINER
-    ):
+def _rule_url(request: ScopedRequest, asked: LogSearch, found: Found) -> str:
+    """Return where a rule for these lines is made, for those who may.
+
+    A pattern rule watches for one text or expression; what is parsed first has none.
+    """
+    search = found.search
+    if not request.scope.has_team_role(None, TeamRole.MAINTAINER):
         return ""
+    if len(search.filters) != 1 or search.piped or search.metric:
+        return ""
+    (wanted,) = search.filters
+    if wanted.op is LineOp.CONTAINS:
+        pattern = "|".join(map(re.escape, wanted.values))
+    elif wanted.op is LineOp.MATCHES:
+        pattern = "|".join(wanted.values)
+    else:
+        return ""
+    given = {"kind": "pattern", "pattern": pattern}
+    if len(asked.sources) == 1:
+        given["source"] = asked.sources[0]
     path = reverse("rule-add", args=[request.scope.organization_slug])
-    given = {"kind": "pattern", "pattern": re.escape(search.contains)}
-    if len(search.sources) == 1:
-        given["source"] = search.sources[0]
     return f"{path}?{urlencode(given)}"
 
 
-def _conclusion(
-    counts: LineCounts, shown: TimeRange, search: LogSearch
-) -> dict[str, Any]:
+def _volume_context(found: Found, shown: TimeRange, asked: LogSearch) -> dict[str, Any]:
+    counts = found.counts
+    volume = counts.volume if counts else Volume(0, 0, "")
+    return {
+        "volume": volume,
+        "total": volume.total,
+        **_conclusion(found, shown, asked),
+    }
+
+
+def _conclusion(found: Found, shown: TimeRange, asked: LogSearch) -> dict[str, Any]:
+    if found.answer is not None:
+        return _about_numbers(found.answer, shown)
+    if found.counts is None:
+        return {}
+    counts = found.counts
     total, errors = sum(counts.by_level.values()), counts.errors
     when = f"in the {shown.label.lower()}" if shown.is_live else f"from {shown.label}"
-    about = f" with “{search.contains}”" if search.contains else ""
+    about = f" with “{asked.contains}”" if asked.contains else ""
     if errors:
         figure = f"{number(errors)} {'error' if errors == 1 else 'errors'}"
         text = f"{when}, of {_lines(total)}{about}."
-        return _said("critical", figure, text, search)
+        return _said("critical", figure, text, asked)
     if total:
-        return _said("ok", "No errors", f"{when}, {_lines(total)}{about}.", search)
-    return _said("", f"No lines{about}", f"{when}.", search)
+        return _said("ok", "No errors", f"{when}, {_lines(total)}{about}.", asked)
+    return _said("", f"No lines{about}", f"{when}.", asked)
+
+
+def _about_numbers(answer: Exploration, shown: TimeRange) -> dict[str, Any]:
+    if answer.complaint:
+        said = {"status": "warning", "figure": "No answer", "text": "to this query."}
+        return {"conclusion": said, "lead": "What is wrong is said below."}
+    figure = f"{number(answer.total)} series" if answer.total else "No series"
+    text = f"answered in {number(answer.took_ms)} ms."
+    said = {"status": "", "figure": figure, "text": text}
+    return {"conclusion": said, "lead": f"LogQL over {shown.label.lower()}."}
 
 
 def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{number(count)} lines"
 
 
-def _said(status: str, figure: str, text: str, search: LogSearch) -> dict[str, Any]:
-    places = ", ".join(search.sources) or "all sources"
-    levels = f", {' and '.join(search.levels)} only" if search.levels else ""
+def _said(status: str, figure: str, text: str, asked: LogSearch) -> dict[str, Any]:
+    places = ", ".join(asked.sources) or (
+        "what the query selects" if asked.query else "all sources"
+    )
+    levels = f", {' and '.join(asked.levels)} only" if asked.levels else ""
     return {
         "conclusion": {"status": status, "figure": figure, "text": text},
         "lead": f"From {places}{levels}. New lines come in by themselves.",

@@ -30,10 +30,19 @@ export function startHtmx(): void {
   });
 }
 
-/** Fetch a page and put its content in place of this one's, without a reload. */
+/**
+ * Fetch a page and put its content in place of this one's, without a reload. Where the
+ * server sends us on, the address is that of the page which came.
+ */
 export async function visit(url: string, { push = true } = {}): Promise<void> {
   if (push) history.pushState(null, "", url);
+  let landed = "";
+  const heard = (event: Event): void => {
+    landed = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail.xhr.responseURL;
+  };
+  document.addEventListener("htmx:afterRequest", heard, { once: true });
   await htmx.ajax("get", url, { target: "#main", select: "#main > *", swap: "innerHTML", source: document.body });
+  if (push && landed && landed !== new URL(url, location.href).href) history.replaceState(null, "", landed);
   document.title = find("title")?.textContent ?? document.title;
 }
 

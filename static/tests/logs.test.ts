@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Heights } from "../src/logs/heights";
-import { split } from "../src/logs/line";
+import { contextUrl, nanosecondsOf, split, type LogLine } from "../src/logs/line";
 import { Ring } from "../src/logs/ring";
-import { liveFilter, withForm, withLabel, withLevelToggled } from "../src/logs/search";
+import { liveFilter, withClick, withColumnToggled, withForm, withLevelToggled } from "../src/logs/search";
 
 test("a full ring forgets its oldest item", () => {
   const ring = new Ring<string>(3);
@@ -85,9 +85,35 @@ test("a level chip switches on and off", () => {
   assert.equal(withLevelToggled(on, "error"), "http://x/logs?q=a");
 });
 
-test("a label narrows the search", () => {
-  assert.equal(withLabel("http://x/logs", "env", "prod"), "http://x/logs?label.env=prod");
-  assert.equal(withLabel("http://x/logs?source=a", "source", "b"), "http://x/logs?source=b");
+test("a click on a value goes to the server, which writes the query", () => {
+  assert.equal(withClick("http://x/logs?q=a", "field", "status", "5 00", true), "http://x/logs?q=a&narrow=field&name=status&value=5+00&not=1");
+});
+
+test("a column is shown and taken away again", () => {
+  const shown = withColumnToggled("http://x/logs?columns=host", "status");
+
+  assert.equal(shown, "http://x/logs?columns=host%2Cstatus");
+  assert.equal(withColumnToggled(withColumnToggled(shown, "host"), "status"), "http://x/logs");
+});
+
+test("LogQL goes to the live tail as a query", () => {
+  const filter = (search: string): unknown => liveFilter(`?${new URLSearchParams(search)}`);
+
+  assert.deepEqual(filter('q={app="web"} | json'), { query: '{app="web"} | json' });
+  assert.deepEqual(filter('q={app="web"}&lang=words'), { contains: '{app="web"}' });
+  assert.deepEqual(filter('q={"app":1}'), { contains: '{"app":1}' });
+});
+
+const LINE: LogLine = { timestamp: "2026-01-02T03:04:05.678Z", line: "a & b", level: "info", labels: { app: "web" }, fields: {}, source: "" };
+
+test("a line's time keeps its nanoseconds", () => {
+  assert.equal(nanosecondsOf({ ...LINE, timestamp: "2026-01-02T03:04:05.678901234Z" }), "1767323045678901234");
+  assert.equal(nanosecondsOf(LINE), "1767323045678000000");
+});
+
+test("a line's context is found by its id, or by stream, time and text", () => {
+  assert.equal(contextUrl({ ...LINE, id: "x1" }, "/c"), "/c?id=x1");
+  assert.equal(contextUrl(LINE, "/c"), "/c?at=1767323045678000000&label.app=web&text=a+%26+b");
 });
 
 test("empty fields stay out of the address", () => {

@@ -1,6 +1,7 @@
 /** The search as it stands in the address, and the live filter that asks for the same. */
 
 import type { Filter } from "../realtime";
+import { isLogql } from "./logql";
 
 export const LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "unknown"] as const;
 
@@ -8,14 +9,16 @@ export const LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "unkn
 export function liveFilter(search: string): Filter {
   const params = new URLSearchParams(search);
   const filter: Filter = {};
-  const contains = params.get("q")?.trim();
+  const text = params.get("q")?.trim();
+  const language = params.get("lang");
+  const query = text && (language === "logql" || (language !== "words" && isLogql(text)));
   const levels = params.getAll("level");
   const sources = params.getAll("source");
   const labels: Record<string, string> = {};
   for (const [name, value] of params) {
     if (name.startsWith("label.")) labels[name.slice("label.".length)] = value;
   }
-  if (contains) filter["contains"] = contains;
+  if (text) filter[query ? "query" : "contains"] = text;
   if (levels.length > 0) filter["level"] = levels;
   if (sources.length > 0) filter["source"] = sources;
   if (Object.keys(labels).length > 0) filter["labels"] = labels;
@@ -33,16 +36,29 @@ export function withLevelToggled(address: string, level: string): string {
   return url.toString();
 }
 
-/** Return an address that asks for one label's value as well. */
-export function withLabel(address: string, name: string, value: string): string {
+/** Return an address that takes a value or leaves it out; the server writes the query. */
+export function withClick(address: string, what: string, name: string, value: string, not: boolean): string {
   const url = new URL(address);
-  url.searchParams.delete("cursor");
-  if (name === "source") {
-    url.searchParams.delete("source");
-    url.searchParams.append("source", value);
-  } else {
-    url.searchParams.set(`label.${name}`, value);
-  }
+  for (const [key, text] of Object.entries({ narrow: what, name, value })) url.searchParams.set(key, text);
+  if (not) url.searchParams.set("not", "1");
+  return url.toString();
+}
+
+const MOST_COLUMNS = 6;
+
+/** Return an address with a column shown that was not, or the other way round. */
+export function withColumnToggled(address: string, name: string): string {
+  const url = new URL(address);
+  const shown = (url.searchParams.get("columns") ?? "").split(",").filter(Boolean);
+  const next = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name].slice(-MOST_COLUMNS);
+  return withOne(address, "columns", next.join(","));
+}
+
+/** Return an address with a parameter, or without it where the value is empty. */
+export function withOne(address: string, name: string, value: string): string {
+  const url = new URL(address);
+  if (value) url.searchParams.set(name, value);
+  else url.searchParams.delete(name);
   return url.toString();
 }
 

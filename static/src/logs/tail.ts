@@ -7,7 +7,7 @@
 
 import { make } from "../dom";
 import { Heights } from "./heights";
-import { Row, type LogLine } from "./line";
+import { nanosecondsOf, Row, type Look, type LogLine } from "./line";
 import { Ring } from "./ring";
 
 export const CAPACITY = 20_000;
@@ -19,6 +19,8 @@ export interface TailHooks {
   waiting(count: number): void;
   /** The end of the list is near: older lines may be read. */
   older(): void;
+  /** A line was opened, or the last open one was closed. */
+  selected(line: LogLine | undefined): void;
 }
 
 export class Tail {
@@ -39,10 +41,14 @@ export class Tail {
   constructor(
     private readonly list: HTMLElement,
     lines: LogLine[],
-    private sought: string,
+    private readonly look: Look,
     private readonly hooks: TailHooks,
+    selected = "",
   ) {
-    for (const line of [...lines].reverse()) this.add(line);
+    for (const line of [...lines].reverse()) {
+      this.add(line);
+      if (selected && nanosecondsOf(line) === selected) this.opened.add(this.ring.newest);
+    }
     list.replaceChildren(this.above, this.below);
     list.addEventListener("pointerenter", (event) => (this.hovered = event.pointerType === "mouse"));
     list.addEventListener("pointerleave", () => {
@@ -78,6 +84,7 @@ export class Tail {
 
   /** Show what waits, from the top. */
   flush(): void {
+    if (this.opened.size > 0) this.hooks.selected(undefined);
     this.opened.clear();
     this.hovered = false;
     const top = this.list.getBoundingClientRect().top;
@@ -100,6 +107,10 @@ export class Tail {
 
   toggleFocused(): void {
     if (this.focus !== undefined) this.shown.get(this.focus)?.details.toggleAttribute("open");
+  }
+
+  get focused(): LogLine | undefined {
+    return this.focus === undefined ? undefined : this.ring.get(this.focus);
   }
 
   close(): void {
@@ -187,10 +198,10 @@ export class Tail {
     for (let sequence = first; sequence >= last; sequence -= 1) {
       const line = this.ring.get(sequence);
       if (!line) continue;
-      const row = this.shown.get(sequence) ?? this.spare.pop() ?? new Row((each) => this.toggled(each));
+      const row = this.shown.get(sequence) ?? this.spare.pop() ?? new Row(this.look, (each) => this.toggled(each));
       this.shown.set(sequence, row);
       row.element.dataset["sequence"] = String(sequence);
-      row.fill(line, { sought: this.sought, open: this.opened.has(sequence), focused: this.focus === sequence });
+      row.fill(line, { open: this.opened.has(sequence), focused: this.focus === sequence });
       if (before.nextElementSibling !== row.element) before.after(row.element);
       before = row.element;
     }
@@ -220,8 +231,11 @@ export class Tail {
   private toggled(row: Row): void {
     const sequence = Number(row.element.dataset["sequence"]);
     if (this.shown.get(sequence) !== row) return;
-    if (row.details.open) this.opened.add(sequence);
+    const { open } = row.details;
+    const isNews = open !== this.opened.has(sequence);
+    if (open) this.opened.add(sequence);
     else this.opened.delete(sequence);
+    if (isNews) this.hooks.selected(this.ring.get(open ? sequence : Math.max(...this.opened)));
     this.schedule();
   }
 }

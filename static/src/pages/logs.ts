@@ -1,23 +1,33 @@
-/** Logs: live tail and search. */
+/** Logs: live tail and search, in words or in LogQL. */
+
+import type { EditorView } from "@codemirror/view";
 
 import { start } from "../base";
 import { startBrush } from "../charts/brush";
+import { mountCharts, refreshCharts, type ChartPanel } from "../charts/chart";
+import { copy } from "../copy";
 import { all, announce, delegate, find, icon } from "../dom";
 import { visit } from "../htmx";
 import { keys } from "../keys";
-import { identity, readLines, type LogLine } from "../logs/line";
-import { liveFilter, withForm, withLabel, withLevelToggled } from "../logs/search";
+import { editLogql } from "../logs/editor";
+import { contextUrl, identity, nanosecondsOf, readLines, type LogLine } from "../logs/line";
+import { isLogql } from "../logs/logql";
+import { liveFilter, withClick, withColumnToggled, withForm, withLevelToggled, withOne } from "../logs/search";
 import { Tail } from "../logs/tail";
 import { live, organization } from "../live";
+import { QueryHistory } from "../metrics/history";
 import type { LiveEvent, Subscription } from "../realtime";
 import { number } from "../units";
 
 const VOLUME_EVERY = 4000;
-const OLDER_AT_ONCE = 500;
+const CHARTS_EVERY = 10_000;
 
 let tail: Tail | undefined;
 let subscription: Subscription | undefined;
+let editor: EditorView | undefined;
+let charts: ChartPanel[] = [];
 let total = 0;
+const past = new QueryHistory(`log-queries:${organization ?? ""}`);
 
 interface Page {
   results: LogLine[];
@@ -79,36 +89,86 @@ function olderReader(list: HTMLElement): () => void {
   };
 }
 
+/** The page answers the lines that follow as JSON, whatever it is asked in. */
 async function readOlder(list: HTMLElement, link: HTMLAnchorElement): Promise<void> {
-  const url = new URL("/api/v1/logs", location.href);
-  const page = new URL(link.href);
-  const names: Record<string, string> = { q: "contains", level: "level", source: "source", start: "start", end: "end" };
-  for (const [name, value] of page.searchParams) {
-    if (names[name]) url.searchParams.append(names[name], value);
-  }
-  url.searchParams.set("cursor", list.dataset["next"] ?? "");
-  url.searchParams.set("limit", String(OLDER_AT_ONCE));
-  const response = await fetch(url, { headers: { "X-Scope-OrgID": organization, Accept: "application/json" } });
+  const url = withOne(link.href, "cursor", list.dataset["next"] ?? "");
+  const response = await fetch(url, { headers: { Accept: "application/json" } });
   if (!response.ok) return;
   const { results, next } = (await response.json()) as Page;
   const room = tail?.pushOlder(results) ?? false;
-  list.dataset["next"] = room && next ? cursorOf(next) : "";
+  list.dataset["next"] = room && next ? next : "";
 }
 
-function cursorOf(next: string): string {
-  return next.includes("cursor=") ? (new URL(next, location.href).searchParams.get("cursor") ?? "") : next;
+/** The open line stands in the address, so that it is open for others too. */
+function select(line: LogLine | undefined): void {
+  history.replaceState(history.state, "", withOne(location.href, "line", line ? nanosecondsOf(line) : ""));
 }
 
-function mount(): void {
+function mountLines(): void {
   const list = find("[data-tail-list]");
   if (!list) return;
   const lines = readLines(list);
   total = Number(find("[data-total]")?.dataset["total"] ?? lines.length);
-  // Labels in the address cannot be asked of the API's simple filter: page by page then.
-  const pagesOnly = location.search.includes("label.");
-  const older = olderReader(list);
-  tail = new Tail(list, lines, list.dataset["contains"] ?? "", { waiting: showWaiting, older: pagesOnly ? () => undefined : older });
+  const look = {
+    sought: list.dataset["contains"] ?? "",
+    columns: (list.dataset["columns"] ?? "").split(",").filter(Boolean),
+    contextPath: list.dataset["context"] ?? "",
+  };
+  const selected = new URLSearchParams(location.search).get("line") ?? "";
+  tail = new Tail(list, lines, look, { waiting: showWaiting, older: olderReader(list), selected: select }, selected);
   if (find("#log-query")?.dataset["tailing"]) subscribe(lines);
+}
+
+function run(): void {
+  find<HTMLFormElement>("#log-query")?.requestSubmit();
+}
+
+function mountQuery(): void {
+  const area = find<HTMLTextAreaElement>("textarea#q");
+  editor = area ? editLogql(area, run) : undefined;
+  const text = find<HTMLTextAreaElement | HTMLInputElement>("#q")?.value.trim() ?? "";
+  if (text && !area?.hasAttribute("aria-invalid")) past.remember([text]);
+  showHistory();
+}
+
+/** Words become LogQL as they are typed: the field becomes its editor. */
+function becomeLogql(input: HTMLInputElement): void {
+  const area = document.createElement("textarea");
+  for (const name of ["class", "id", "name", "maxlength"]) area.setAttribute(name, input.getAttribute(name) ?? "");
+  area.rows = 1;
+  area.setAttribute("aria-label", "LogQL query");
+  area.value = input.value;
+  const kind = find(".query-kind");
+  if (kind) kind.textContent = "LogQL";
+  input.replaceWith(area);
+  editor = editLogql(area, run);
+  editor.dispatch({ selection: { anchor: editor.state.doc.length } });
+  editor.focus();
+}
+
+function showHistory(): void {
+  const box = find<HTMLDetailsElement>("[data-history]");
+  const menu = find("[data-history-menu]");
+  if (!box || !menu || past.queries.length === 0) return;
+  box.hidden = false;
+  menu.replaceChildren(
+    ...past.queries.map((query) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "mono clip";
+      button.title = button.textContent = query;
+      button.addEventListener("click", () => void show(withOne(withOne(location.href, "q", query), "lang", "")));
+      return button;
+    }),
+  );
+}
+
+function mount(): void {
+  mountQuery();
+  mountLines();
+  charts = mountCharts();
+  // What needs a script is shown once there is one.
+  for (const button of all("#lines [data-column]")) button.hidden = false;
 }
 
 /** Show the page of another search in place. */
@@ -116,7 +176,9 @@ async function show(url: string, push = true): Promise<void> {
   subscription?.close();
   subscription = undefined;
   tail?.close();
-  await visit(url, { push });
+  tail = undefined;
+  editor?.destroy();
+  await visit(withOne(withOne(url, "cursor", ""), "line", ""), { push });
   mount();
 }
 
@@ -151,16 +213,42 @@ delegate("click", "[data-wrap]", (button) => {
   const on = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(on));
   tail?.wrap(on);
+  history.replaceState(history.state, "", withOne(location.href, "wrap", on ? "1" : ""));
 });
-delegate("click", "[data-only]", (button) => {
-  void show(withLabel(location.href, button.dataset["only"] ?? "", button.dataset["value"] ?? ""));
+delegate("click", "[data-narrow]", (button) => {
+  const { narrow = "", name = "", value = "", not } = button.dataset;
+  void show(withClick(location.href, narrow, name, value, Boolean(not)));
+});
+delegate("click", "[data-column]", (button) => void show(withColumnToggled(location.href, button.dataset["column"] ?? "")));
+delegate("click", "[data-copy-text]", (button) => void copy(button.dataset["copyText"] ?? ""));
+delegate("click", "a[data-visit]", (link, event) => {
+  const click = event as MouseEvent;
+  if (click.ctrlKey || click.metaKey || click.shiftKey) return;
+  click.preventDefault();
+  void show((link as HTMLAnchorElement).href);
+});
+delegate("input", "input#q", (field) => {
+  const input = field as HTMLInputElement;
+  const chosen = new URLSearchParams(location.search).get("lang");
+  if (chosen !== "words" && isLogql(input.value)) becomeLogql(input);
+});
+document.addEventListener("htmx:afterSettle", () => {
+  for (const button of all(".field-facet [data-column]")) button.hidden = false;
 });
 addEventListener("popstate", () => void show(location.href, false));
 keys.on("j", () => tail?.move(1));
 keys.on("k", () => tail?.move(-1));
 keys.on("Enter", () => tail?.toggleFocused());
+keys.on("c", () => {
+  const line = tail?.focused;
+  const path = find("[data-tail-list]")?.dataset["context"];
+  if (line && path) location.assign(contextUrl(line, path));
+});
 keys.on("p", () => setPaused(!tail?.paused));
 setInterval(() => {
   const isLive = all("#log-query[data-tailing='1']").length > 0;
   if (isLive && !document.hidden && live.state.kind === "live" && !tail?.paused) announce("refresh-volume");
 }, VOLUME_EVERY);
+setInterval(() => {
+  if (!document.hidden && charts.length > 0) void refreshCharts(charts);
+}, CHARTS_EVERY);
