@@ -34,6 +34,7 @@ _MAX_TAGS = MAX_LABELS // 2
 # In characters; what a sender writes beyond that is cut.
 _LONGEST_TAGS = 4000
 _LONGEST_VALUE = 200
+_NUL = pa.scalar("\x00", pa.large_string())
 
 
 class Key(NamedTuple):
@@ -99,10 +100,10 @@ def _lines(messages: Sequence[bytes]) -> pa.Array:
 
 
 def _keys(found: pa.RecordBatch) -> tuple[list[Key], npt.NDArray[np.int64]]:
-    tags = pc.fill_null(pc.extract_regex(found["rest"], _TAGS).field(0), "")
+    tags = pc.fill_null(pc.extract_regex(found["rest"], _TAGS).flatten()[0], "")
     short = pc.utf8_slice_codeunits(tags, 0, _LONGEST_TAGS)
     joined = pc.binary_join_element_wise(
-        found["name"], found["type"], short, "\x00"
+        found["name"], found["type"], short, _NUL
     ).dictionary_encode()
     keys = [_key(text) for text in joined.dictionary.to_pylist()]
     return keys, joined.indices.to_numpy().astype(np.int64)
@@ -115,7 +116,7 @@ def _key(text: str) -> Key:
 
 
 def _weights(rest: pa.Array) -> npt.NDArray[np.float64]:
-    rate = pc.extract_regex(rest, _RATE).field(0).cast(pa.float64())
+    rate = pc.extract_regex(rest, _RATE).flatten()[0].cast(pa.float64())
     rates = pc.fill_null(rate, 1.0).to_numpy(zero_copy_only=False)
     weights: npt.NDArray[np.float64] = 1 / np.clip(rates, 1e-9, 1.0)
     return weights
