@@ -30,18 +30,14 @@ def holds(condition: Condition, table: pa.Table) -> Bools:
 
 def column_of(table: pa.Table, field: str) -> Any:
     """Return a field's column, or the lines where no field is named."""
-    if not field:
-        return table.column("line")
-    name = FIELD_PREFIX + field
+    name = FIELD_PREFIX + field if field else "line"
     if name in table.column_names:
-        return table.column(name)
+        return table.column(name).combine_chunks()
     return pa.nulls(table.num_rows, pa.large_string())
 
 
 def valid(column: Any) -> Bools:
     """Return where the column is not null."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
     return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
 
 
@@ -53,7 +49,8 @@ def _told(condition: Condition, table: pa.Table) -> Bools:
     if condition.matches:
         found = _matching(column, condition.matches)
         result = pc.and_(result, found)
-    return np.asarray(pc.fill_null(result, fill_value=False).to_numpy())
+    told = pc.fill_null(result, fill_value=False)
+    return np.asarray(told.to_numpy(zero_copy_only=False))
 
 
 def _matching(column: Any, pattern: str) -> Any:

@@ -156,7 +156,7 @@ PRESETS: Mapping[str, Preset] = {
         (
             Part(
                 r"(^|[^0-9A-Za-z:])((?:[0-9A-Fa-f]{1,4}:|:(?:(?::[0-9A-Fa-f]{1,4})|:))"
-                rf"[0-9A-Fa-f:]*(?:{_IPV4})?)",
+                rf"(?:(?:[0-9A-Fa-f:]*:)?{_IPV4}|[0-9A-Fa-f:]*))",
                 before=r"\1",
                 value=r"\2",
                 hints=(":",),
