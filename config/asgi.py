@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -15,6 +14,7 @@ from django.urls import path
 
 from config.services.pooling import use_pool
 from config.services.sharing import ensure_running
+from config.services.web_server import spare_work
 
 # A web process that is run alone brings the embedded servers with it.
 ensure_running()
@@ -41,7 +41,4 @@ application = ProtocolTypeRouter(
     }
 )
 
-# What is loaded now stays: each full collection would look through all of it, 50 ms
-# of everybody's time.
-gc.collect()
-gc.freeze()
+spare_work()

@@ -17,17 +17,30 @@ logger = logging.getLogger(__name__)
 
 # After this long another task goes on, so that a worker can be stopped in between.
 _SECONDS = 20
+# What comes in bit by bit is drained in drops, each for the price of a transaction: so
+# a drain is followed by a pause, by so much longer than itself and this long at most.
+_PAUSE, _LONGEST_PAUSE = 2.0, 0.05
+# One that took this much leaves more behind: the next one follows at once.
+_MANY_BATCHES = 100
 
 
 def drain_inbox() -> None:
     """Drain until nothing is left; any number of workers may do so at once."""
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
+        began = time.monotonic()
         answer_nudges()
-        if _drain_once().found_nothing:
+        outcome = _drain_once()
+        if outcome.found_nothing:
             return
+        if outcome.batches < _MANY_BATCHES:
+            _let_more_come(time.monotonic() - began)
     if anything_waits(timezone.now()):
         nudge()
+
+
+def _let_more_come(drained_for: float) -> None:
+    time.sleep(min(_PAUSE * drained_for, _LONGEST_PAUSE))
 
 
 def _drain_once() -> DrainOutcome:

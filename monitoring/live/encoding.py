@@ -75,15 +75,17 @@ def sample_events(batch: SampleBatch) -> list[dict[str, Any]]:
     order = np.lexsort((np.arange(batch.count), batch.ts_ms, batch.series_index))
     series = batch.series_index[order]
     last = order[np.append(series[1:] != series[:-1], True)] if batch.count else order
+    # Packed series are unpacked at each look.
+    labels = [dict(batch.series[index]) for index in batch.series_index[last].tolist()]
     return [
         {
-            "name": dict(batch.series[index])[METRIC_NAME],
-            "labels": {k: v for k, v in batch.series[index] if k != METRIC_NAME},
+            "name": found.pop(METRIC_NAME),
+            "labels": found,
             "value": value if np.isfinite(value) else None,
             "timestamp": ts_ms / 1000,
         }
-        for index, value, ts_ms in zip(
-            batch.series_index[last].tolist(),
+        for found, value, ts_ms in zip(
+            labels,
             batch.values[last].tolist(),
             batch.ts_ms[last].tolist(),
             strict=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -31,6 +31,17 @@ class KnownIds(Generic[V]):
         self._turn(now)
         found = self._young.get(key)
         return self._old.get(key) if found is None else found
+
+    def get_many(self, keys: Sequence[Hashable], now: datetime) -> list[V | None]:
+        """Return what is known of each key."""
+        self._turn(now)
+        found = list(map(self._young.get, keys))
+        if self._old and None in found:
+            return [
+                self._old.get(key) if value is None else value
+                for key, value in zip(keys, found, strict=True)
+            ]
+        return found
 
     def put_on_commit(self, entries: Mapping[Hashable, V], now: datetime) -> None:
         """Remember what the current transaction wrote, unless it is rolled back."""

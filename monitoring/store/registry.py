@@ -53,14 +53,13 @@ def forget() -> None:
 
 def resolve_series(
     owner: Owner, series: Sequence[Labels], *, limit: Callable[[], int], now: datetime
-) -> list[tuple[int, int]]:
+) -> list[Row]:
     """Return (series id, metric id) for each label set, registering new ones.
 
     Packed sets are looked up as they are. `limit` is asked only when there are new
     ones. Raises LimitExceededError before anything is written.
     """
-    rows = _resolve(_SERIES, owner, packed_series(series), limit, now)
-    return [(series_id, metric_id) for series_id, metric_id in rows]
+    return _resolve(_SERIES, owner, packed_series(series), limit, now)
 
 
 def resolve_streams(
@@ -83,17 +82,19 @@ def _resolve(
     now: datetime,
 ) -> list[Row]:
     keys = [(owner.organization_id, owner.team_id, hash(labels)) for labels in sets]
-    found: dict[Hashable, Row | None] = {key: kind.known.get(key, now) for key in keys}
+    found = kind.known.get_many(keys, now)
     missing: dict[Hashable, bytes] = {
         key: labels
-        for key, labels in zip(keys, sets, strict=True)
-        if found[key] is None
+        for key, labels, row in zip(keys, sets, found, strict=True)
+        if row is None
     }
-    if missing:
-        rows = _look_up(kind, owner, missing, limit, now)
-        kind.known.put_on_commit(rows, now)
-        found.update(rows)
-    return [row for key in keys if (row := found[key]) is not None]
+    if not missing:
+        return [row for row in found if row is not None]
+    rows = _look_up(kind, owner, missing, limit, now)
+    kind.known.put_on_commit(rows, now)
+    return [
+        rows[key] if row is None else row for key, row in zip(keys, found, strict=True)
+    ]
 
 
 def _look_up(

@@ -1,7 +1,7 @@
 """Takes pushes in front of Django, and hands it everything else.
 
-The event loop only reads and answers: look-ups and decoding run in a few threads,
-commits in the writer's. So one large body holds up nobody's page.
+The event loop reads, answers and decodes what is small: look-ups and other decoding
+run in a few threads, commits in the writer's. So one large body holds up nobody's page.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ from sources.ingest.bodies import (
     read_body,
     read_pieces,
     refuse_announced,
+    unpacked_size,
 )
 from sources.ingest.door import Door, Push
 from sources.ingest.doors import ALL, DoorMap
 from sources.ingest.pushes import earlier_answer, prepare, unpacked
+from sources.ingest.quickness import Quickness
 from sources.ingest.refusals import (
     Answer,
     RefusedError,
@@ -54,13 +56,13 @@ from sources.ingest.senders import (
     find_sender,
     key_of,
 )
+from sources.ingest.waiting import Send, committed, send_answer
 from sources.ingest.writer import Parcel, Writer
 from sources.services.bindings import Binding
 from sources.services.inbox import BacklogFullError, DuplicateReceiptError
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Result = TypeVar("Result")
 
 _THREADS = 4
@@ -93,6 +95,7 @@ class IngestEdge:
         self._bindings: Believed[Binding] = Believed()
         self._budget = BodyBudget(_BODIES_HELD * settings.INGEST_MAX_BODY_BYTES)
         self._writer = Writer()
+        self._quickness = Quickness()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest")
 
     async def __call__(
@@ -108,7 +111,7 @@ class IngestEdge:
             answer = door.refuse(refused, request.headers)
         except DisconnectedError:
             return
-        await _send(send, answer, with_body=request.method != "HEAD")
+        await send_answer(send, answer, with_body=request.method != "HEAD")
 
     def _door_for(
         self, scope: Mapping[str, Any]
@@ -188,15 +191,22 @@ class IngestEdge:
         return answer
 
     async def _store(self, door: Door, push: Push) -> Answer:
-        parcel, answer = await self._in_thread(lambda: _prepared(door, push))
+        parcel, answer = await self._prepared(door, push)
         if parcel is None:
             return answer
         try:
-            await asyncio.wrap_future(self._writer.put(parcel))
+            await committed(self._writer.put(parcel))
         except DuplicateReceiptError:
             key = push.request.idempotency_key() or ""
             return await self._in_thread(lambda: earlier_answer(push, key)) or answer
         return answer
+
+    async def _prepared(self, door: Door, push: Push) -> tuple[Parcel | None, Answer]:
+        size = unpacked_size(push.body, door.encoding(push.request.headers))
+        if not self._quickness.expects(door, push, size):
+            return await self._in_thread(lambda: _prepared(door, push))
+        with self._quickness.watching(push):
+            return _prepared(door, push)
 
     async def _sender(self, door: Door, request: PushRequest) -> Sender:
         secret = _secret(door, request)
@@ -260,19 +270,3 @@ def _not_allowed(door: Door, request: PushRequest) -> RefusedError:
         f"{request.method} is not allowed here.",
         headers={"Allow": ", ".join(sorted(_READS | door.methods))},
     )
-
-
-async def _send(send: Send, answer: Answer, *, with_body: bool) -> None:
-    headers = {"Content-Length": str(len(answer.content)), **answer.headers}
-    if answer.content:
-        headers = {"Content-Type": answer.content_type, **headers}
-    if answer.status == HTTPStatus.NO_CONTENT:
-        del headers["Content-Length"]  # RFC 9110, section 8.6
-    encoded = [
-        (name.lower().encode(), value.encode()) for name, value in headers.items()
-    ]
-    await send(
-        {"type": "http.response.start", "status": answer.status, "headers": encoded}
-    )
-    body = answer.content if with_body else b""
-    await send({"type": "http.response.body", "body": body})

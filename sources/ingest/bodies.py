@@ -87,12 +87,15 @@ def refuse_announced(headers: Mapping[str, str], *, limit: int) -> None:
 
 
 async def _received(receive: Receive, limit: int) -> bytes:
-    body = bytearray()
-    async for piece in _messages(receive):
-        body += piece
-        if len(body) > limit:
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more:
+        piece, more = _piece(await receive())
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
             raise too_large(limit)
-    return bytes(body)
+    return b"".join(pieces)
 
 
 async def read_pieces(
@@ -118,9 +121,7 @@ async def read_pieces(
     yield bytes(body)
 
 
-async def _messages(
-    receive: Receive, seconds: float | None = None
-) -> AsyncIterator[bytes]:
+async def _messages(receive: Receive, seconds: float) -> AsyncIterator[bytes]:
     """Raises DisconnectedError, RefusedError."""
     more = True
     while more:
@@ -131,10 +132,15 @@ async def _messages(
             raise RefusedError(
                 408, "body_timeout", f"Nothing more of the body came for {seconds:g} s."
             ) from None
-        if message["type"] == "http.disconnect":
-            raise DisconnectedError
-        yield message.get("body", b"")
-        more = message.get("more_body", False)
+        piece, more = _piece(message)
+        yield piece
+
+
+def _piece(message: Mapping[str, Any]) -> tuple[bytes, bool]:
+    """Return what a message brings, and whether more comes. Raises DisconnectedError."""
+    if message["type"] == "http.disconnect":
+        raise DisconnectedError
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def unpack(
@@ -155,6 +161,16 @@ def unpack(
         return _UNPACKERS[encoding](body, limit)
     except (zlib.error, EOFError, OSError, pa.ArrowInvalid, ValueError) as error:
         raise malformed(f"The body is not valid {encoding}: {error}.") from None
+
+
+def unpacked_size(body: bytes, encoding: str) -> int | None:
+    """Return how large a body says it is, or None where it does not say."""
+    if encoding == "identity":
+        return len(body)
+    try:
+        return _leading_varint(body) if encoding == "snappy" else None
+    except EOFError:
+        return None
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -13,12 +14,17 @@ from django.db import close_old_connections, connections
 
 from sources.services.failures import is_passing
 from sources.services.inbox import Arrival, BacklogFullError, Receipt, deposit
+from sources.services.nudges import nudge
 
 logger = logging.getLogger(__name__)
 
 # What one commit takes at most.
 _GROUP_BYTES = 32 * 2**20
 _GROUP_PARCELS = 500
+# Commits that follow each other this closely wake the workers together.
+_NUDGE_SECONDS = 0.01
+# A connection that was idle for longer is looked at before it is used.
+_TRUSTED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Writer:
         self._held_over: list[Parcel] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._nudged_at = 0.0
+        self._nudge_due: float | None = None
 
     def put(self, parcel: Parcel) -> Future[None]:
         self._waiting.put(parcel)
@@ -70,22 +78,47 @@ class Writer:
             self._thread = None
 
     def _run(self) -> None:
+        """The connection is kept while it is in use: lending it costs a round trip."""
+        used_at, well = 0.0, False
         try:
             for group in self._groups():
-                close_old_connections()
-                _write(group)
+                if not well or time.monotonic() - used_at > _TRUSTED_SECONDS:
+                    close_old_connections()
+                well = _write(group)
+                used_at = time.monotonic()
+                self._nudge_due = self._nudged_at + _NUDGE_SECONDS
+                self._nudge_when_due()
         finally:
+            if self._nudge_due is not None:
+                nudge()
             connections.close_all()
 
     def _groups(self) -> Iterator[list[Parcel]]:
         while True:
-            first = self._held_over.pop(0) if self._held_over else self._waiting.get()
+            first = self._first()
             if first is None:
                 return
             group = self._with_followers(first)
             wanted = [p for p in group if p.done.set_running_or_notify_cancel()]
             if wanted:
                 yield wanted
+
+    def _first(self) -> Parcel | None:
+        if self._held_over:
+            return self._held_over.pop(0)
+        while self._nudge_due is not None:
+            try:
+                left = self._nudge_due - time.monotonic()
+                return self._waiting.get(timeout=max(left, 0))
+            except queue.Empty:
+                self._nudge_when_due()
+        return self._waiting.get()
+
+    def _nudge_when_due(self) -> None:
+        """The senders have their answers by now: they need not wait for Redis."""
+        if self._nudge_due is not None and time.monotonic() >= self._nudge_due:
+            nudge()
+            self._nudged_at, self._nudge_due = time.monotonic(), None
 
     def _with_followers(self, first: Parcel) -> list[Parcel]:
         """Take what waits already, but no two of one Idempotency-Key."""
@@ -113,17 +146,21 @@ class Writer:
         return parcel
 
 
-def _write(group: Sequence[Parcel]) -> None:
-    """Commit the group, or else each parcel alone: one bad one fails alone."""
+def _write(group: Sequence[Parcel]) -> bool:
+    """Commit the group, or else each parcel alone: one bad one fails alone.
+
+    Return whether the connection is known to be well.
+    """
     error = _failure(group)
     if error is None or len(group) == 1 or is_passing(error):
         for parcel in group:
             _answer(parcel, error)
-        return
+        return error is None or isinstance(error, BacklogFullError)
     if not isinstance(error, BacklogFullError):
         logger.info("Depositing %s requests one by one: %s", len(group), error)
     for parcel in group:
         _answer(parcel, _failure([parcel]))
+    return False
 
 
 def _failure(group: Sequence[Parcel]) -> Exception | None:
@@ -131,6 +168,7 @@ def _failure(group: Sequence[Parcel]) -> Exception | None:
         deposit(
             [arrival for parcel in group for arrival in parcel.arrivals],
             receipts=[receipt for parcel in group for receipt in parcel.receipts],
+            wake=False,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, each request must hear of it
         return error

@@ -92,9 +92,11 @@ def deposit(
     advances: Sequence[CursorAdvance] = (),
     moves: Sequence[StreamMove] = (),
     receipts: Sequence[Receipt] = (),
+    wake: bool = True,
 ) -> None:
     """Store everything in one transaction, or nothing, and wake the workers.
 
+    Who deposits in quick succession wakes them himself, after the last of them.
     Raises BacklogFullError, CursorConflictError, DuplicateReceiptError.
     """
     counts = _counts(arrivals)
@@ -107,7 +109,7 @@ def deposit(
         _move_streams(moves)
         _insert(arrivals)
         _count_rejected(arrivals)
-        if arrivals:
+        if arrivals and wake:
             transaction.on_commit(nudge)
     backlog.add(counts)
 

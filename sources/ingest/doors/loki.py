@@ -66,5 +66,6 @@ DOORS = (
         refuse=_refuse,
         encoding=_encoding,
         encodings=(*ENCODINGS, "snappy"),
+        quick=True,
     ),
 )

@@ -95,6 +95,13 @@ def _refuse(error: RefusedError, headers: Headers) -> Answer:
 
 
 DOORS = tuple(
-    Door(path, _take, refuse=_refuse, encodings=(_SNAPPY,), encoding=_encoding)
+    Door(
+        path,
+        _take,
+        refuse=_refuse,
+        encodings=(_SNAPPY,),
+        encoding=_encoding,
+        quick=True,
+    )
     for path in PATHS
 )
