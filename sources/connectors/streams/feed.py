@@ -135,6 +135,7 @@ class LoopFeed(Feed):
         self.config: Mapping[str, Any] = spec.config
         self.backoff = Backoff()
         self._thread: LoopThread | None = None
+        self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     async def follow(self) -> None:
@@ -163,8 +164,16 @@ class LoopFeed(Feed):
     def stop(self) -> None:
         if self._thread is not None:
             self.buffer.on_room = lambda: None
+            ending = asyncio.run_coroutine_threadsafe(self._end(), self._thread.loop)
+            ending.result()
             self._thread.close(self.shut())
             self._thread = None
+
+    async def _end(self) -> None:
+        """Cancel from the top: what is below must let go of its own parts first."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def deliver(self, parcel: Parcel) -> None:
         """Put it into the buffer as soon as there is room; until then nothing is read."""
@@ -175,6 +184,7 @@ class LoopFeed(Feed):
         self.buffer.put(parcel)
 
     async def _run(self) -> None:
+        self._task = asyncio.current_task()
         while True:
             try:
                 await self.follow()

@@ -7,6 +7,7 @@ we were away, is sent when we are back.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -33,11 +34,13 @@ _KEEPALIVE = 60
 _REMEMBERED = 2000
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message that wants to be acknowledged, on the connection that it came over."""
+    """A message that wants to be acknowledged; a repetition has the same."""
 
-    connection: int
     mid: int
     qos: int
     digest: bytes
@@ -64,7 +67,9 @@ class MqttFeed(Feed):
         self._most: int = config.get("max_message_bytes", 2**20)
         self._connection = 0
         # What is stored, but whose acknowledgement the broker may not have heard.
-        self._stored: dict[tuple[int, bytes], None] = {}
+        self._stored: dict[Receipt, None] = {}
+        # What is not stored yet, and over which connection it came.
+        self._pending: dict[Receipt, int] = {}
         # Retained messages come again at every subscription.
         self._retained: dict[str, bytes] = {}
         self._left = [t for t in position.get("topics", ()) if t not in self._topics]
@@ -103,11 +108,12 @@ class MqttFeed(Feed):
             if not isinstance(receipt, Receipt):
                 continue
             with self._lock:
-                self._stored[receipt.mid, receipt.digest] = None
+                connection = self._pending.pop(receipt, None)
+                self._stored[receipt] = None
                 while len(self._stored) > _REMEMBERED:
                     del self._stored[next(iter(self._stored))]
-            if receipt.connection == self._connection:
-                self._client.ack(receipt.mid, receipt.qos)
+            if connection == self._connection:
+                self._client.received(receipt.mid, receipt.qos)
 
     # --- Called by paho, in its thread -------------------------------------------------
 
@@ -148,14 +154,31 @@ class MqttFeed(Feed):
         if self.status.connected_since is not None:
             self.status.failed(f"The broker ended the connection: {reason}.")
         # The broker sends again what was not acknowledged.
-        self.buffer.forget(lambda parcel: parcel.receipt is not None)
+        self.buffer.forget(self._comes_again)
         self.buffer.nudge()
 
+    def _comes_again(self, parcel: Parcel) -> bool:
+        if parcel.receipt is None:
+            return False
+        with self._lock:
+            self._pending.pop(parcel.receipt, None)
+        return True
+
     def _on_message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
+        """Whatever a message is like, the next one is read."""
         self.status.messages += 1
+        try:
+            self._take(message)
+        except Exception as error:
+            logger.exception("Source %s: a message is lost.", self.spec.name)
+            self.status.lost += 1
+            self.status.trouble("message", f"A message could not be read: {error}.")
+            if message.qos:
+                self._client.received(message.mid, message.qos)
+
+    def _take(self, message: paho.MQTTMessage) -> None:
         receipt = self._receipt(message)
         if self._is_known(message, receipt):
-            self._client.ack(message.mid, message.qos)
             return
         parcel = replace(self._parcel(message, receipt), position=self._subscribed())
         # While nothing is read, the broker keeps the rest.
@@ -167,7 +190,7 @@ class MqttFeed(Feed):
     def _receipt(self, message: paho.MQTTMessage) -> Receipt | None:
         if not message.qos or self.on_trial:
             return None
-        return Receipt(self._connection, message.mid, message.qos, _digest(message))
+        return Receipt(message.mid, message.qos, _digest(message))
 
     def _subscribed(self) -> dict[str, Any] | None:
         """Return the topics once, so that a later source knows what to unsubscribe."""
@@ -178,21 +201,28 @@ class MqttFeed(Feed):
 
     def _is_known(self, message: paho.MQTTMessage, receipt: Receipt | None) -> bool:
         """Whether it is sent again though it is stored, or will be."""
-        if message.retain:
-            digest = _digest(message)
-            if self._retained.get(message.topic) == digest:
-                return True
-            if len(self._retained) < _REMEMBERED:
-                self._retained[message.topic] = digest
+        known = message.retain and self._is_retained_known(message)
         if receipt is None:
-            return False
+            return known
         with self._lock:
-            key = (receipt.mid, receipt.digest)
-            if message.dup and key in self._stored:
+            if message.dup and receipt in self._pending:
+                self._pending[receipt] = self._connection
                 return True
-            # The number is used again for another message.
-            self._stored.pop(key, None)
+            if known or (message.dup and receipt in self._stored):
+                self._client.received(receipt.mid, receipt.qos)
+                return True
+            # The number is used again, for another message.
+            self._stored.pop(receipt, None)
+            self._pending[receipt] = self._connection
             return False
+
+    def _is_retained_known(self, message: paho.MQTTMessage) -> bool:
+        digest = _digest(message)
+        if self._retained.get(message.topic) == digest:
+            return True
+        if len(self._retained) < _REMEMBERED:
+            self._retained[message.topic] = digest
+        return False
 
     def _parcel(self, message: paho.MQTTMessage, receipt: Receipt | None) -> Parcel:
         size = len(message.payload)

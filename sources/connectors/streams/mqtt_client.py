@@ -34,6 +34,38 @@ class Client(paho.Client):
             raise ConnectionError(str(error)) from error
         return socket.create_connection((addresses[0], self._port), CONNECT_SECONDS)
 
+    def received(self, mid: int, qos: int) -> None:
+        """Say that a message is ours now: the broker need not send it again."""
+        if qos == 1:
+            self._send_puback(mid)
+        else:
+            super()._send_pubrec(mid)
+
+    # paho says so before it hands over what has QoS 2; a process that ended in
+    # between would lose it. The standard allows either order (4.3.3).
+
+    @override
+    def _send_pubrec(self, mid: int) -> MQTTErrorCode:
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    @override
+    def _handle_publish(self) -> MQTTErrorCode:
+        code = super()._handle_publish()
+        with self._in_message_mutex:
+            held = list(self._in_messages.values())
+            self._in_messages.clear()
+        for message in held:
+            self._handle_on_message(message)
+        return code
+
+    @override
+    def _handle_pubrel(self) -> MQTTErrorCode:
+        self._manual_ack = False  # it is stored already: let it be completed
+        try:
+            return super()._handle_pubrel()
+        finally:
+            self._manual_ack = True
+
     @override
     def reconnect(self) -> MQTTErrorCode:
         try:

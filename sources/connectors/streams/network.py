@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ USER_AGENT = "Vedette"
 CONNECT_SECONDS = 10.0
 _OK, _CLIENT_ERROR = 200, 300
 _SHOWN = 200
+# An error may be told at length, or never to its end.
+_REASON_SECONDS = 0.5
 
 
 class StreamError(Exception):
@@ -166,10 +169,12 @@ async def require_good(answer: Answer, url: str) -> None:
     if _OK <= answer.status < _CLIENT_ERROR:
         return
     begin = b""
-    async for chunk in answer.response.aiter_stream():
-        begin += chunk
-        if len(begin) >= _SHOWN:
-            break
+    with suppress(TimeoutError, httpcore.ReadTimeout):
+        async with asyncio.timeout(_REASON_SECONDS):
+            async for chunk in answer.response.aiter_stream():
+                begin += chunk
+                if len(begin) >= _SHOWN:
+                    break
     text = " ".join(begin[:_SHOWN].decode("utf-8", "replace").split())
     place = answer.headers.get("location")
     more = f", and leads to {place}" if place else f": {text}" if text else ""
