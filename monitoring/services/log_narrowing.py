@@ -8,15 +8,20 @@ from enum import StrEnum
 from monitoring import logql
 from monitoring.labels import LABEL_NAME, Matcher, MatchOp
 from monitoring.logql import LogQLError, LogQuery
-from monitoring.logql.lines import label_name
+from monitoring.logql.lines import DUPLICATE_SUFFIX, label_name
 from monitoring.logql.pretty import write
 from monitoring.logql.syntax import (
+    JsonParser,
     LabelFilter,
     LineFilter,
     LineTerm,
+    LogfmtParser,
     Stage,
     TextCondition,
+    Unpack,
 )
+
+_PARSERS = (JsonParser, LogfmtParser, Unpack)
 
 # What every selector needs: one condition that no empty value fulfils.
 _ANY = Matcher("source", MatchOp.REGEX, ".+")
@@ -30,12 +35,17 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """Of a pattern, `value` is its template and `name` is empty."""
+    """Of a pattern, `value` is its template and `name` is empty.
+
+    `is_hidden` says that streams have a label of the field's name, which LogQL finds
+    first.
+    """
 
     what: What
     name: str
     value: str
     exclude: bool = False
+    is_hidden: bool = False
 
 
 def from_words(text: str, matchers: tuple[Matcher, ...] = ()) -> str:
@@ -74,9 +84,15 @@ def _staged(tree: LogQuery, click: Click) -> LogQuery:
         # In front of all parsers, where the store itself can filter by it.
         return replace(tree, stages=_without(tree.stages, pattern, first=True))
     op = MatchOp.NOT_EQUAL if click.exclude else MatchOp.EQUAL
-    name = click.name if LABEL_NAME.match(click.name) else label_name(click.name)
+    stages, name = tree.stages, click.name
+    if click.is_hidden or not LABEL_NAME.match(name):
+        # LogQL cannot name what has points in it, as members of members do in JSON,
+        # nor what a label hides: only once parsed they have names of their own.
+        name = label_name(name) + (DUPLICATE_SUFFIX if click.is_hidden else "")
+        if not any(isinstance(stage, _PARSERS) for stage in stages):
+            stages = (*stages, JsonParser())
     wanted = LabelFilter(TextCondition(Matcher(name, op, click.value)))
-    return replace(tree, stages=_without(tree.stages, wanted))
+    return replace(tree, stages=_without(stages, wanted))
 
 
 def _without(

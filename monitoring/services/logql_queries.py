@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from accounts.scope import Scope
-from monitoring import logql
+from monitoring import logql, promql
+from monitoring.labels import Labels
 from monitoring.logql import (
     Direction,
     Expr,
@@ -21,11 +23,13 @@ from monitoring.services.log_queries import (
     deadline_in,
     log_querier,
 )
+from monitoring.telemetry import nanoseconds
 
 __all__ = [
     "MAX_ENTRIES",
     "MAX_STEPS",
     "InvalidFilterError",
+    "LogReads",
     "LogTimeoutError",
     "instant",
     "is_metric",
@@ -40,6 +44,8 @@ MAX_STEPS = 11_000
 _MAX_SAMPLES = 20_000_000
 _MAX_SERIES = 100_000
 _MAX_POINTS = 20_000_000
+# A rule that reads longer holds up its group.
+_RULE_TIME = timedelta(seconds=30)
 
 
 def instant(
@@ -78,6 +84,51 @@ def range_query(
         direction=direction,
         limits=_limits(timeout),
     )
+
+
+def as_samples(result: Result) -> promql.Result:
+    """Return a metric query's answer as PromQL's: both tell times in milliseconds."""
+    return promql.Result(
+        promql.ResultType(result.type.value),
+        result.labels,
+        result.steps_ns // 10**6,
+        result.values,
+        result.present,
+    )
+
+
+def instant_samples(scope: Scope, text: str, *, now: datetime) -> promql.Result:
+    """Return a metric query's value now, for rules. Raises what `instant` does."""
+    found = instant(scope, text, at_ns=nanoseconds(now), timeout=_RULE_TIME)
+    return as_samples(found)
+
+
+def range_samples(
+    scope: Scope, text: str, *, start: datetime, end: datetime, step: timedelta
+) -> promql.Result:
+    """Return a metric query's values, for previews and charts of rules."""
+    found = range_query(
+        scope,
+        text,
+        start_ns=nanoseconds(start),
+        end_ns=nanoseconds(end),
+        step_ns=step // timedelta(microseconds=1) * 1000,
+    )
+    return as_samples(found)
+
+
+class LogReads:
+    """What the rules of one group read of lines, all at one moment."""
+
+    def __init__(self, scope: Scope, *, at: datetime) -> None:
+        self._scope, self._at = scope, at
+
+    def instant(self, expr: str) -> promql.Result:
+        """Return the expression's value at the moment. Raises what `instant` does."""
+        return instant_samples(self._scope, expr, now=self._at)
+
+    def lay_over(self, samples: Mapping[Labels, float]) -> None:
+        """Lines do not see what rules of their group have come to."""
 
 
 def is_metric(text: str) -> bool:

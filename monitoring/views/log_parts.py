@@ -114,7 +114,11 @@ def patterns(request: ScopedRequest) -> HttpResponse:
     try:
         search = asked.compiled()
         found = find_patterns(reading_scope(request), _pattern_query(search, shown))
-        rows = [_pattern_row(request, one, shown) for one in found.patterns[:TEMPLATES]]
+        listed = found.patterns[:TEMPLATES]
+        # Where all are new, none is: the lines have only begun to come.
+        began = min((one.first_seen for one in listed), default=shown.start)
+        since = shown.start if began < shown.start else shown.end
+        rows = [_pattern_row(request, one, since) for one in listed]
     except (LogQLError, TooMuchDataError) as error:
         complaint = complaint_of(error, asked.text)
     context = {
@@ -140,12 +144,12 @@ def _pattern_query(search: Search, shown: TimeRange) -> PatternQuery:
 
 
 def _pattern_row(
-    request: ScopedRequest, one: Pattern, shown: TimeRange
+    request: ScopedRequest, one: Pattern, since: datetime
 ) -> dict[str, Any]:
     return {
         "pattern": one,
         "share": 100 * one.share,
-        "is_new": one.first_seen >= shown.start,
+        "is_new": one.first_seen >= since,
         "include": narrow_url(request, "pattern", "", one.template),
         "exclude": narrow_url(request, "pattern", "", one.template, no=True),
         "rule_url": _pattern_rule_url(request, one.template),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -80,7 +80,9 @@ class LogSearch:
     @property
     def matchers(self) -> tuple[Matcher, ...]:
         found = [Matcher(n, MatchOp.EQUAL, v) for n, v in self.labels.items()]
-        if self.sources:
+        if len(self.sources) == 1:
+            found.append(Matcher("source", MatchOp.EQUAL, self.sources[0]))
+        elif self.sources:
             any_of = "|".join(map(re.escape, self.sources))
             found.append(Matcher("source", MatchOp.REGEX, any_of))
         return tuple(found)
@@ -115,8 +117,11 @@ def toggled(params: QueryDict) -> QueryDict:
     return params
 
 
-def clicked(params: QueryDict) -> QueryDict:
-    """Return the address narrowed by what was clicked: `narrow` says what that is."""
+def clicked(params: QueryDict, labels: Collection[str]) -> QueryDict:
+    """Return the address narrowed by what was clicked: `narrow` says what that is.
+
+    `labels` are the names of those that streams have.
+    """
     given = params.copy()
     what, name, value, no = (
         given.pop(key, [""])[-1] for key in ("narrow", "name", "value", "not")
@@ -125,7 +130,8 @@ def clicked(params: QueryDict) -> QueryDict:
         given.pop(gone, None)
     if what not in set(What) or (what != What.PATTERN and not name):
         return given
-    click = Click(What(what), name, value, exclude=bool(no))
+    is_hidden = what == What.FIELD and name in labels
+    click = Click(What(what), name, value, exclude=bool(no), is_hidden=is_hidden)
     search = LogSearch.parse(given)
     if click.what is What.LABEL and not click.exclude and not search.is_logql:
         return _with_label(given, name, value)

@@ -41,7 +41,7 @@ from monitoring.views.log_search import LABEL, LogSearch, clicked, toggled
 from monitoring.views.pages import range_of, start_command
 
 LINES, LINES_MORE = 200, 500
-MOST_FACETS, MOST_VALUES = 4, 20
+MOST_FACETS, MOST_VALUES, MOST_SOURCES = 4, 8, 20
 # Worst first; unknown last, as it says least.
 SHOWN_LEVELS = (
     Level.FATAL,
@@ -78,10 +78,10 @@ class Found:
 def show(request: ScopedRequest) -> HttpResponse:
     if request.GET.get("toggle"):
         return _to(request, toggled(request.GET))
-    if request.GET.get("narrow"):
-        return _to(request, clicked(request.GET))
     begun, live_after = time.perf_counter(), place_in_live_streams()
     scope, shown = reading_scope(request), range_of(request, now=timezone.now())
+    if request.GET.get("narrow"):
+        return _to(request, clicked(request.GET, log_labels(scope, *ends_of(shown))))
     asked = LogSearch.parse(request.GET)
     if request.headers.get("Accept", "").startswith("application/json"):
         return _as_json(request, scope, shown, asked)
@@ -237,9 +237,9 @@ def _levels(counts: LineCounts, asked: LogSearch) -> list[dict[str, Any]]:
 
 
 def _facets(scope: Scope, shown: TimeRange, asked: LogSearch) -> list[dict[str, Any]]:
-    """Return the labels one can narrow by, the source first."""
+    """Return the labels one can narrow by, the source first, long paths last."""
     found = log_labels(scope, nanoseconds(shown.start), nanoseconds(shown.end))
-    names = sorted(found, key=lambda name: (name != "source", name))
+    names = sorted(found, key=lambda n: (n != "source", n == "filename", n))
     return [
         {
             "name": name,
@@ -251,7 +251,9 @@ def _facets(scope: Scope, shown: TimeRange, asked: LogSearch) -> list[dict[str, 
                     if name == "source"
                     else asked.labels.get(name) == value,
                 }
-                for value in found[name][:MOST_VALUES]
+                for value in found[name][
+                    : MOST_SOURCES if name == "source" else MOST_VALUES
+                ]
             ],
         }
         for name in names[:MOST_FACETS]

@@ -38,7 +38,8 @@ export const keys = new Keys();
 
 export function startKeys(): void {
   document.addEventListener("keydown", (event) => {
-    if (isTyping(event.target) || find("dialog[open]")) return;
+    // An editor keeps its field in a shadow tree, out of which the target seems to be its host.
+    if (isTyping(event.composedPath()[0] ?? event.target) || find("dialog[open]")) return;
     if (keys.press(event, event.timeStamp)) event.preventDefault();
   });
   for (const key of ["o", "l", "a", "s", "r"]) {
