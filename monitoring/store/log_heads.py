@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitoring.store.laziness import made_once
 from monitoring.store.packing import (
     Int64s,
     Packed,
@@ -56,22 +56,27 @@ class LogHead:
     def __len__(self) -> int:
         return int(self.packed.meta[0])
 
-    @cached_property
+    @property
+    def unpacked_size(self) -> int:
+        """How many bytes times and levels take; places are seldom asked for."""
+        return 9 * len(self)
+
+    @made_once
     def ts_ns(self) -> Int64s:
         return self._numbers(_TIMES, 1)
 
-    @cached_property
+    @made_once
     def levels(self) -> npt.NDArray[np.int8]:
         return np.frombuffer(self.packed.frame(_LEVELS), np.int8)
 
-    @cached_property
+    @made_once
     def origin(self) -> Int64s:
         """The block that each line was appended with: this one, if none is named."""
         if not self._keeps_origin:
             return np.full(len(self), self.block_id, np.int64)
         return self._numbers(_ORIGINS, 2)
 
-    @cached_property
+    @made_once
     def row(self) -> Int64s:
         if not self._keeps_origin:
             return np.arange(len(self), dtype=np.int64)

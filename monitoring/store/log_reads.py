@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from monitoring.store.blocks import Int64s, open_logs
+from monitoring.store.blocks import Int64s
 from monitoring.store.interface import FoundLine, LogScan, Position
 from monitoring.store.log_heads import LogHead
 from monitoring.store.log_sources import blocks_in_order, blocks_to_count
@@ -62,7 +62,7 @@ def _hits(
     after: Position | None,
     limit: int,
 ) -> list[_Hit]:
-    lines, stored = open_logs(block.bytes, block.id)
+    lines, stored = block.open()
     chosen = wanted_rows(block, lines, stored, scan)
     if after is not None:
         chosen = chosen[
@@ -108,7 +108,7 @@ def _materialize(hits: list[_Hit]) -> list[FoundLine]:
     found: dict[Position, FoundLine] = {}
     for of_block in by_block.values():
         block = of_block[0].block
-        lines, stored = open_logs(block.bytes, block.id)
+        lines, stored = block.open()
         text = stored.table(None, np.array([hit.index for hit in of_block]))
         for hit, columns in zip(of_block, text.to_pylist(), strict=True):
             level = int(lines.levels[hit.index])

@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 import pyarrow.compute as pc
 
-from monitoring.store.blocks import Int64s, open_logs
+from monitoring.store.blocks import Int64s
 from monitoring.store.interface import LogRun, LogScan
 from monitoring.store.log_sources import blocks_in_order, blocks_to_count
 from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_rows
@@ -46,7 +46,7 @@ def _runs(
 ) -> list[LogRun]:
     """Return the wanted lines of a block; first those are found, then they are read."""
     names = None if fields is None else ["line", *(FIELD_PREFIX + f for f in fields)]
-    lines, stored = open_logs(block.bytes, block.id)
+    lines, stored = block.open()
     chosen = wanted_rows(block, lines, stored, scan)
     if not len(chosen):
         return []
@@ -102,7 +102,7 @@ def _tally(
         ts_ns = lines.ts_ns[chosen]
         found = np.searchsorted(ts_ns, ends) - np.searchsorted(ts_ns, starts)
         return touched, found.astype(np.int64)
-    lines, stored = open_logs(block.bytes, block.id)
+    lines, stored = block.open()
     chosen = wanted_rows(block, lines, stored, scan)
     sizes = pc.binary_length(stored.lines(chosen)).to_numpy()
     sums = np.append(0, np.cumsum(sizes))

@@ -153,6 +153,8 @@ def _without_hidden(
         level_counts=shown.level_counts,
         size=len(shown.raw),
         payload=encode_logs(shown, keep_origin=True),
+        opened=None,
+        is_whole=False,
     )
 
 

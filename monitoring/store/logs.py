@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
@@ -26,6 +26,7 @@ from monitoring.store.blocks import (
 from monitoring.store.connection import Row, copy_in, fetch, stream
 from monitoring.store.interface import LogScan
 from monitoring.store.log_heads import LogHead
+from monitoring.store.open_blocks import LEAST_TEXT, OpenBlock, open_blocks
 from monitoring.store.parallel import in_parallel
 from monitoring.store.samples import DAY_MS, day_of_ms
 from monitoring.store.stored_text import StoredText
@@ -75,6 +76,25 @@ class StoredBlock:
     level_counts: Sequence[int]
     size: int
     payload: bytes | None
+    opened: OpenBlock | None = None
+    is_whole: bool = True
+
+    def open(self) -> tuple[LogHead, StoredText]:
+        """Return the block's times and levels, and its text, as they are stored.
+
+        A large one is kept for the next reader.
+        """
+        opened = self.opened
+        if opened is None:
+            opened = OpenBlock(self.bytes, *open_logs(self.bytes, self.id))
+        if self.is_lasting:
+            open_blocks.keep(self.id, opened)
+        return opened.head, opened.text
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is worth keeping: stored as it is, not of an archive, and large."""
+        return self.is_whole and self.id > 0 and self.size >= LEAST_TEXT
 
     @property
     def bytes(self) -> bytes:
@@ -142,6 +162,17 @@ def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines)
     )
 
 
+_COLUMNS = "id, stream_id, min_ts, max_ts, level_counts, size"
+_UNLESS_OPEN = "CASE WHEN id = ANY(%s::bigint[]) THEN NULL ELSE payload END"
+
+
+def _block(row: Row, opened: Mapping[int, OpenBlock]) -> StoredBlock:
+    """Return a block whose payload was read, unless it is open."""
+    block = StoredBlock(*row)
+    known = opened.get(block.id)
+    return replace(block, payload=known.payload, opened=known) if known else block
+
+
 def blocks_in_order(
     scan: LogScan, *, newest_first: bool
 ) -> Generator[list[StoredBlock], None, None]:
@@ -153,13 +184,14 @@ def blocks_in_order(
     order = "max_ts DESC" if newest_first else "min_ts"
     where, parameters = _conditions(scan)
     query = (
-        "SELECT id, stream_id, min_ts, max_ts, level_counts, size, payload"  # noqa: S608 - constants
+        f"SELECT {_COLUMNS}, {_UNLESS_OPEN}"  # noqa: S608 - constants
         f" FROM monitoring_logblock WHERE {where} ORDER BY {order}"
     )
-    with stream(query, parameters) as cursor:
+    opened = open_blocks.all()
+    with stream(query, [list(opened), *parameters]) as cursor:
         size = FIRST_FETCH
         while rows := cursor.fetchmany(size):
-            yield [StoredBlock(*row) for row in rows]
+            yield [_block(row, opened) for row in rows]
             size = min(size * 2, LARGEST_FETCH)
 
 
@@ -182,18 +214,17 @@ def blocks_to_count(
         "width_bucket(min_ts, %s::bigint[]) = width_bucket(max_ts, %s::bigint[])"
     )
     part = "payload" if of_bytes else _HEAD
+    asked = f"CASE WHEN {undivided} THEN NULL ELSE {part} END"
     parameters: list[Any] = [borders_ns.tolist()] * 2
+    opened: Mapping[int, OpenBlock] = {}
     if scan.filters:
-        undivided, part, parameters = "false", "payload", []
+        opened = open_blocks.all()
+        asked, parameters = _UNLESS_OPEN, [list(opened)]
     where, more = _conditions(scan)
-    query = (
-        "SELECT id, stream_id, min_ts, max_ts, level_counts, size,"  # noqa: S608 - constants
-        f" CASE WHEN {undivided} THEN NULL ELSE {part} END"
-        f" FROM monitoring_logblock WHERE {where}"
-    )
+    query = f"SELECT {_COLUMNS}, {asked} FROM monitoring_logblock WHERE {where}"  # noqa: S608 - constants
     with stream(query, [*parameters, *more]) as cursor:
         while rows := cursor.fetchmany(LARGEST_FETCH):
-            yield [StoredBlock(*row) for row in rows]
+            yield [_block(row, opened) for row in rows]
 
 
 def checked(
@@ -290,7 +321,7 @@ def wanted_rows(
 def rows_to_count(block: StoredBlock, scan: LogScan) -> tuple[LogHead, Rows]:
     """Open as much of a block as was read, and return which of its lines count."""
     if scan.filters:
-        lines, stored = open_logs(block.bytes, block.id)
+        lines, stored = block.open()
         return lines, wanted_rows(block, lines, stored, scan)
     lines = decode_head(block.bytes, block.id)
     return lines, wanted_rows(block, lines, None, scan)

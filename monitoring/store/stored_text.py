@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from monitoring.store import line_templates, log_search
 from monitoring.store.line_templates import REST, Template
 from monitoring.store.log_search import Bools, Clause
 from monitoring.store.packing import QUICK, Packed, pack
-from monitoring.store.placements import Placement, placements
+from monitoring.store.placements import Placement, Test, placements
 from monitoring.store.text_columns import Frame, Rows, StoredColumn, pack_column
 from monitoring.telemetry import FIELD_PREFIX, LineFilter, LineOp
 
@@ -96,6 +96,10 @@ class StoredText:
         columns = StoredColumn.of_index(packed, count, meta["columns"])
         note = meta["template"]
         return cls(columns, Template.from_json(note) if note else None, count)
+
+    @property
+    def unpacked_size(self) -> int:
+        return sum(column.unpacked_size for column in self.columns.values())
 
     @property
     def field_columns(self) -> list[str]:
@@ -186,7 +190,7 @@ class StoredText:
         whole = self._whole
         kept = whole[chosen[whole]]
         # What costs least first: often little is left for the others to look at.
-        told.sort(key=lambda ways: sum(map(self._cost, ways)))
+        told.sort(key=self._cost)
         for ways in told:
             if np.count_nonzero(chosen) <= FEW * self.count:
                 break
@@ -196,27 +200,43 @@ class StoredText:
     def _at_places(self, ways: Iterable[Placement], possible: Bools) -> Bools:
         """Return which of the possible rows one of the placements holds for."""
         found = np.zeros(self.count, np.bool_)
+        absent = self._absent
         for placement in ways:
-            found |= self._holding(placement, possible)
+            if not self._is_impossible(placement, absent):
+                found |= self._holding(placement, possible, absent)
         return found
 
-    def _holding(self, placement: Placement, possible: Bools) -> Bools:
+    def _holding(
+        self, placement: Placement, possible: Bools, absent: Mapping[str, str]
+    ) -> Bools:
         rows = possible
-        absent = self._absent
-        for test in sorted(placement, key=lambda test: self._cost((test,))):
+        for test in sorted(placement, key=lambda test: self._cost_of(test, absent)):
             rows = rows & self.columns[test.column].holding(test, absent[test.column])
             if not rows.any():
                 break
         return rows
+
+    def _is_impossible(self, placement: Placement, absent: Mapping[str, str]) -> bool:
+        return any(
+            self.columns[test.column].never_holds(test, absent[test.column])
+            for test in placement
+        )
 
     @property
     def _absent(self) -> dict[str, str]:
         slots = self.template.slots if self.template else ()
         return {slot.column: slot.absent for slot in slots}
 
-    def _cost(self, placement: Placement) -> int:
-        """How many bytes must be unpacked to know whether the placement holds."""
-        columns = [(self.columns[test.column], test.text) for test in placement]
-        if any(column.cannot_have(text) for column, text in columns):
-            return 0
-        return sum(column.cost for column, _ in columns)
+    def _cost(self, ways: Sequence[Placement]) -> int:
+        """How many bytes must be searched to know where the placements hold."""
+        absent = self._absent
+        return sum(
+            self._cost_of(test, absent)
+            for placement in ways
+            if not self._is_impossible(placement, absent)
+            for test in placement
+        )
+
+    def _cost_of(self, test: Test, absent: Mapping[str, str]) -> int:
+        column = self.columns[test.column]
+        return 0 if column.never_holds(test, absent[test.column]) else column.cost

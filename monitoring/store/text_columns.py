@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.store import log_search
+from monitoring.store.laziness import made_once
 from monitoring.store.log_search import Bools
 from monitoring.store.packing import Packed, from_planes, planes
 from monitoring.store.placements import How, Test
@@ -28,6 +29,7 @@ Frame = tuple[bytes, pa.Codec | None]
 # Above this share of distinct values a dictionary is no shorter than its column.
 MANY_DISTINCT = 0.7
 _BYTE, _WORD = 1 << 8, 1 << 16
+ANY_SIGN = (1 << _BYTE) - 1
 
 
 def pack_column(
@@ -44,15 +46,15 @@ def pack_column(
     bounds, data = _parts(values)
     lengths = np.diff(bounds).astype(np.uint32)
     size = 1 + (lengths.max(initial=0) >= _BYTE) + 2 * (lengths.max(initial=0) >= _WORD)
-    signs = np.zeros(_BYTE, np.bool_)
-    signs[data] = True
+    present = np.zeros(_BYTE, np.bool_)
+    present[data] = True
     meta = [
         name,
         len(values),
         column.null_count > 0,
         width,
         int(size),
-        np.packbits(signs).tobytes().hex(),
+        np.packbits(present, bitorder="little").tobytes()[::-1].hex(),
     ]
     return meta, [(planes(lengths, int(size)) + data.tobytes(), codec), *frames]
 
@@ -87,7 +89,7 @@ class StoredColumn:
     has_nulls: bool
     code_width: int
     length_width: int
-    signs: bytes | None
+    signs: int
 
     @classmethod
     def of_index(
@@ -103,7 +105,7 @@ class StoredColumn:
                 has_nulls,
                 code_width,
                 length_width,
-                bytes.fromhex(signs),
+                int(signs, 16),
             )
             frame += 2 if code_width else 1
         return columns
@@ -113,14 +115,14 @@ class StoredColumn:
         """Return a column of few rows, which is no more than a list."""
         values = [value for value in rows if value is not None]
         has_nulls = len(values) < len(rows)
-        column = cls(packed, 0, len(rows), len(values), has_nulls, 0, 0, None)
+        column = cls(packed, 0, len(rows), len(values), has_nulls, 0, 0, ANY_SIGN)
         column.values = pa.array(values, pa.large_string())
         if has_nulls:
             present = np.array([value is not None for value in rows])
             column.codes = np.where(present, np.cumsum(present) - 1, len(values))
         return column
 
-    @cached_property
+    @made_once
     def values(self) -> pa.LargeStringArray:
         frame = self.packed.frame(self.first_frame)
         lengths = from_planes(frame, self.length_width, self.distinct, np.uint32)
@@ -130,7 +132,7 @@ class StoredColumn:
         buffers = [None, pa.py_buffer(bounds), data]
         return pa.Array.from_buffers(pa.large_string(), self.distinct, buffers)
 
-    @cached_property
+    @made_once
     def codes(self) -> npt.NDArray[Any] | None:
         """The place of each row's value; None where values stand as the rows do."""
         if not self.code_width:
@@ -143,9 +145,16 @@ class StoredColumn:
 
     @property
     def cost(self) -> int:
-        """How many bytes are yet to be unpacked before values can be searched."""
-        known = "values" in self.__dict__
-        return 0 if known else self.packed.size(self.first_frame)
+        """How many bytes are searched, and maybe unpacked before."""
+        return self.packed.size(self.first_frame) if self.length_width else 0
+
+    @property
+    def unpacked_size(self) -> int:
+        """How many bytes values, their bounds and codes take."""
+        if not self.length_width:
+            return int(self.values.nbytes)
+        values = self.packed.size(self.first_frame) + 8 * self.distinct
+        return values + self.code_width * self.count
 
     def array(self, rows: Rows | None = None) -> pa.LargeStringArray:
         """Return the column, or some of its rows."""
@@ -165,10 +174,12 @@ class StoredColumn:
 
     def cannot_have(self, text: str) -> bool:
         """Whether the index says that the text is in no value."""
-        if self.signs is None:
-            return False
-        return not all(
-            self.signs[byte >> 3] >> (7 - (byte & 7)) & 1 for byte in text.encode()
+        return bool(signs_of(text) & ~self.signs)
+
+    def never_holds(self, test: Test, absent: str) -> bool:
+        """Whether the index says that the test holds of no row."""
+        return self.cannot_have(test.text) and not (
+            self.has_nulls and test.holds(absent)
         )
 
     def holding(self, test: Test, absent: str) -> Bools:
@@ -181,6 +192,15 @@ class StoredColumn:
             return np.zeros(self.count, np.bool_)
         codes = self.codes
         return marks[:-1] if codes is None else marks[codes]
+
+
+@lru_cache(maxsize=4096)
+def signs_of(text: str) -> int:
+    """Return a number with a bit for each byte that the text has."""
+    signs = 0
+    for byte in text.encode():
+        signs |= 1 << byte
+    return signs
 
 
 def _holding(values: pa.LargeStringArray, test: Test) -> Bools:

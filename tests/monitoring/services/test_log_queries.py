@@ -184,12 +184,12 @@ def test_a_team_reads_its_own_lines_only(cast):
 
 
 def test_an_early_end_of_the_reading_leaves_the_rest_unread(scope, monkeypatch):
-    from monitoring.store import log_scans
+    from monitoring.store import logs as store
 
     decoded = []
-    open_logs = log_scans.open_logs
+    open_logs = store.open_logs
     monkeypatch.setattr(
-        log_scans, "open_logs", lambda *a: decoded.append(a) or open_logs(*a)
+        store, "open_logs", lambda *a: decoded.append(a) or open_logs(*a)
     )
     for n in range(40):
         append(scope, log_batch([(NOW_NS - n * SECOND, f"line {n}")]))

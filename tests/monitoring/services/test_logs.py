@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services import compaction, logs
 from monitoring.services.append import append_logs
-from monitoring.store import log_reads
 from monitoring.store import logs as logs_store
 from monitoring.store.blocks import open_logs
 from monitoring.telemetry import Level, TooMuchDataError
@@ -327,8 +326,7 @@ def decoded(monkeypatch):
         ids.append(block_id)
         return open_logs(payload, block_id)
 
-    for module in (logs_store, log_reads):
-        monkeypatch.setattr(module, "open_logs", counting)
+    monkeypatch.setattr(logs_store, "open_logs", counting)
     return ids
 
 
