@@ -195,7 +195,8 @@ def _clock(
     elif "I" in parts:
         hour = _number(parts["I"], good) % 12
         if "p" in parts:
-            after = pc.match_substring_regex(parts["p"], "^[Pp]").fill_null(value=False)
+            after = pc.match_substring_regex(parts["p"], "^[Pp]")
+            after = pc.fill_null(after, fill_value=False)
             hour = hour + 12 * after.to_numpy(zero_copy_only=False).astype(np.int64)
     minute = _number(parts["M"], good) if "M" in parts else none
     second = _number(parts["S"], good) if "S" in parts else none

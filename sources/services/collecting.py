@@ -21,8 +21,10 @@ from accounts.services import heartbeats
 from monitoring.telemetry import LogBatch
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
 from sources.models import BatchKind, Source
+from sources.processing import RateLimit
 from sources.services import leases
 from sources.services.failures import is_passing
+from sources.services.figures import note_limited
 from sources.services.inbox import (
     Arrival,
     BacklogFullError,
@@ -33,6 +35,7 @@ from sources.services.inbox import (
 )
 from sources.services.kinds import KINDS
 from sources.services.leases import Holder
+from sources.services.rate_limits import limits_of, seconds_to_wait
 from sources.services.runners import Runner
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class Collector:
         self._holder = holder
         self._wake = wake
         self._runners: dict[int, Runner] = {}
+        self._limits: dict[int, RateLimit] = {}
         self._reconcile_at: datetime | None = None
         self._beat_at: datetime | None = None
         self._failures = 0
@@ -108,6 +112,7 @@ class Collector:
                     leases.release([pk], self._holder)
         for pk in sorted(held - self._runners.keys()):
             self._runners[pk] = self._start(specs[pk], now)
+        self._limits = limits_of(self._runners.keys())
         self._reconcile_at = now + RECONCILE_EVERY
 
     def _start(self, spec: SourceSpec, now: datetime) -> Runner:
@@ -149,13 +154,35 @@ class Collector:
         for runner in due:
             self._to_the_back(runner)
             harvest = runner.poll(now)
-            if harvest is not None:
+            if harvest is not None and not self._is_held_back(runner, harvest, now):
                 loads.append(Load(runner, harvest, _encoded(harvest)))
             if sum(load.harvest.size for load in loads) >= ROUND_BYTES:
                 break
         self._deposit(loads, now)
         for runner in due:
             runner.tell_problem(now)
+
+    def _is_held_back(self, runner: Runner, harvest: Harvest, now: datetime) -> bool:
+        """Whether the source is over its rate limit.
+
+        What can be read again waits; what cannot is dropped and counted.
+        """
+        limit = self._limits.get(runner.source_id)
+        if limit is None:
+            return False
+        lines = sum(batch.count for batch in harvest.batches)
+        seconds = seconds_to_wait(
+            runner.source_id, limit, lines=lines, size=harvest.size, now=now
+        )
+        if not seconds:
+            return False
+        if runner.is_perishable and not (harvest.move or harvest.advances):
+            note_limited(runner.source_id, lines, now)
+            runner.settle(Outcome.STORED, now)
+        else:
+            runner.settle(Outcome.REFUSED, now)
+            runner.put_off(now + timedelta(seconds=seconds))
+        return True
 
     def _to_the_back(self, runner: Runner) -> None:
         self._runners[runner.source_id] = self._runners.pop(runner.source_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
+from sources.models import Source
 from sources.processing import RateLimit, read_rules
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,16 @@ def rate_limit_of(processing: Mapping[str, Any]) -> RateLimit | None:
     """Return the limit that a source's rules set. Raises InvalidRulesError."""
     limit = processing.get("rate_limit")
     return read_rules({"rate_limit": limit}).rate_limit if limit else None
+
+
+def limits_of(source_ids: Collection[int]) -> dict[int, RateLimit]:
+    """Return the limits of those of the sources that have one."""
+    limited = Source.unscoped.filter(
+        pk__in=source_ids, processing__has_key="rate_limit"
+    )
+    rows = limited.values_list("pk", "processing")
+    found = ((pk, rate_limit_of(processing)) for pk, processing in rows)
+    return {pk: limit for pk, limit in found if limit is not None}
 
 
 def seconds_to_wait(
