@@ -96,7 +96,14 @@ class RuleForm(forms.Form):
     query = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="PromQL. Every series of its answer is an alert of its own.",
+        help_text="Every series of its answer is an alert of its own.",
+    )
+    language = forms.ChoiceField(
+        choices=Rule.Language.choices,
+        initial=Rule.Language.PROMQL,
+        required=False,
+        label="Written in",
+        help_text="PromQL asks metrics; LogQL counts lines, as they are stored.",
     )
     pattern = forms.CharField(
         required=False,
@@ -158,6 +165,7 @@ class RuleForm(forms.Form):
         given["window_seconds"] = given["window_seconds"] or before.window_seconds
         given["interval_seconds"] = given["interval_seconds"] or before.interval_seconds
         given["no_data"] = given["no_data"] or before.no_data
+        given["language"] = given["language"] or before.language
         return replace(before, **given, levels=levels)
 
     def show(self, error: InvalidRuleError, levels: BaseLevelFormSet) -> None:
@@ -192,6 +200,7 @@ def rule_initial(draft: RuleDraft) -> dict[str, Any]:
         "description": draft.description,
         "kind": draft.kind,
         "query": draft.query,
+        "language": draft.language,
         "pattern": draft.pattern,
         "ignore_case": draft.ignore_case,
         "matchers": "\n".join(

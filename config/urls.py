@@ -33,6 +33,7 @@ urlpatterns = [
     path("prometheus/", include(prometheus.beside)),
     path("prometheus/", include("alerts.api.prometheus_urls")),
     path("loki/", include(loki)),
+    path("loki/", include("alerts.api.loki_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "api/schema/browse/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -97,7 +98,8 @@ class RulerNamespaceAPI(RulerAPI):
 
     def post(self, request: Request, namespace: str) -> HttpResponse:
         """Create or replace the group that the body describes."""
-        draft = read_group(_body(request), namespace).groups[0]
+        found = read_group(_body(request), namespace, self.language)
+        draft = replace(found.groups[0], language=self.language)
         team = self._team(namespace, draft.name)
         rule_groups.put_group(self.scope, draft, team, now=timezone.now())
         return _accepted()

@@ -84,6 +84,7 @@ class RuleSerializer(StrictSerializer):
     team = TeamField(required=False, allow_null=True)
     group = RuleGroupBriefSerializer(read_only=True, allow_null=True)
     query = serializers.CharField(required=False, allow_blank=True)
+    language = serializers.ChoiceField(choices=Rule.Language.choices, required=False)
     pattern = serializers.CharField(
         required=False, allow_blank=True, trim_whitespace=False
     )

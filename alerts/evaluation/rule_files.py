@@ -11,11 +11,16 @@ from typing import Any
 import yaml
 
 from alerts.evaluation.grouped import GroupedKind, GroupedRule, RuleGroupDraft
+from alerts.evaluation.languages import (
+    LOGQL,
+    PROMQL,
+    ExpressionError,
+    ExpressionTypeError,
+    check_expression,
+)
 from alerts.evaluation.templates import TemplateError, check_template
 from monitoring.durations import format_duration, milliseconds_of
 from monitoring.labels import LABEL_NAME, METRIC_NAME
-from monitoring.promql import PromQLError, PromQLSyntaxError, parse
-from monitoring.promql.syntax import ValueType, type_of
 
 MAX_BYTES = 10_000_000
 MAX_GROUPS = 10_000
@@ -26,6 +31,8 @@ MAX_PAIRS = 100
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LONGEST = timedelta(days=365)
+# vmalert's words for groups whose rules read lines.
+_LOG_TYPES = frozenset({"loki", "logql"})
 _LONGEST_INTERVAL = timedelta(days=1)
 
 _FILE_KEYS = frozenset({"groups"})
@@ -126,18 +133,18 @@ def read_server_config(text: str) -> ServerConfig | None:
     )
 
 
-def read_group(text: str, namespace: str) -> RuleFile:
-    """Read one group, as the ruler's API takes it. Raises RuleFileError."""
+def read_group(text: str, namespace: str, language: str = PROMQL) -> RuleFile:
+    """Read one group, as a ruler's API takes it. Raises RuleFileError."""
     document = _load(text)
     if not isinstance(document, Mapping):
         raise RuleFileError(["the body must be a rule group"])
-    reading = _Reading(namespace, timedelta(minutes=1))
+    reading = _Reading(namespace, timedelta(minutes=1), language)
     return reading.outcome([reading.group(document)])
 
 
 def check_group(draft: RuleGroupDraft) -> list[str]:
     """Return what is wrong with a group that did not come from a file."""
-    reading = _Reading(draft.namespace, timedelta(minutes=1))
+    reading = _Reading(draft.namespace, timedelta(minutes=1), draft.language)
     reading.group(group_document(draft))
     return reading.problems
 
@@ -221,6 +228,8 @@ class _Reading:
 
     namespace: str
     default_interval: timedelta
+    # Of groups that do not say theirs.
+    language: str = PROMQL
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -257,7 +266,7 @@ class _Reading:
                 f"{where}: “rules” must be a list of {MAX_RULES} at most"
             )
             rules = []
-        language = "logql" if found.get("type") == "loki" else "promql"
+        language = LOGQL if found.get("type") in _LOG_TYPES else self.language
         labels = self._pairs(found.get("labels"), "labels", where)
         return RuleGroupDraft(
             namespace=self.namespace,
@@ -269,7 +278,7 @@ class _Reading:
             rules=tuple(
                 rule
                 for number, each in enumerate(rules, 1)
-                if (rule := self._rule(each, f"{where}, rule {number}"))
+                if (rule := self._rule(each, f"{where}, rule {number}", language))
             ),
             language=language,
         )
@@ -291,7 +300,7 @@ class _Reading:
             return 0
         return int(text)
 
-    def _rule(self, found: Any, where: str) -> GroupedRule | None:
+    def _rule(self, found: Any, where: str, language: str) -> GroupedRule | None:
         if not isinstance(found, Mapping):
             self.problems.append(f"{where}: a rule must be a mapping")
             return None
@@ -315,12 +324,16 @@ class _Reading:
             labels=self._pairs(found.get("labels"), "labels", where),
             annotations=self._pairs(found.get("annotations"), "annotations", where),
         )
-        self._check(rule, where)
+        self._check(rule, where, language)
         return rule
 
-    def _check(self, rule: GroupedRule, where: str) -> None:
-        for check in (_expression_problem, _name_problem, _recording_problem):
-            if problem := check(rule):
+    def _check(self, rule: GroupedRule, where: str, language: str) -> None:
+        for problem in (
+            _expression_problem(rule, language),
+            _name_problem(rule),
+            _recording_problem(rule),
+        ):
+            if problem:
                 self.problems.append(f"{where}: {problem}")
         if rule.is_alerting:
             for name, text in [*rule.labels.items(), *rule.annotations.items()]:
@@ -359,21 +372,17 @@ class _Reading:
         return {str(name): str(text) for name, text in found.items()}
 
 
-def _expression_problem(rule: GroupedRule) -> str:
+def _expression_problem(rule: GroupedRule, language: str) -> str:
     if not rule.expr.strip():
         return "field 'expr' must be set in rule"
     if len(rule.expr) > MAX_TEXT:
         return f"the expression is longer than {MAX_TEXT}"
     try:
-        kind = type_of(parse(rule.expr))
-    except PromQLSyntaxError as error:
-        at = "" if error.position is None else f" (position {error.position})"
-        return f"could not parse expression: {error}{at}"
-    except PromQLError as error:
+        check_expression(rule.expr, language)
+    except ExpressionError as error:
         return f"could not parse expression: {error}"
-    if kind not in {ValueType.VECTOR, ValueType.SCALAR}:
-        word = "range vector" if kind is ValueType.MATRIX else kind.value
-        return f"a rule needs an instant vector or a scalar, this is a {word}"
+    except ExpressionTypeError as error:
+        return f"a rule needs an instant vector or a scalar, this is a {error}"
     return ""
 
 

@@ -45,6 +45,8 @@ class Rule(OrganizationModel):
         ALERTING = "alerting", "Alerting rule"
         RECORDING = "recording", "Recording rule"
 
+    Language = RuleGroup.Language
+
     # The kinds that stand alone; the others are written with their groups.
     ALONE = (Kind.THRESHOLD, Kind.PATTERN)
 
@@ -66,7 +68,13 @@ class Rule(OrganizationModel):
     enabled = models.BooleanField(default=True)
     query = models.TextField(
         blank=True,
-        help_text="PromQL; every series of its answer is an alert of its own.",
+        help_text="Every series of its answer is an alert of its own.",
+    )
+    language = models.CharField(
+        max_length=10,
+        choices=RuleGroup.Language,
+        default=RuleGroup.Language.PROMQL,
+        help_text="That the query is written in: of metrics, or of lines.",
     )
     pattern = models.CharField(
         max_length=2000, blank=True, help_text="Regular expression sought in log lines."

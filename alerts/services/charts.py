@@ -71,7 +71,14 @@ def values_of(
     reading = narrowed(scope, rule.team_id)
     try:
         ticks = list(
-            observe_range(reading, rule.query, start=start, end=end, step=step)
+            observe_range(
+                reading,
+                rule.query,
+                start=start,
+                end=end,
+                step=step,
+                language=rule.language,
+            )
         )
     except QueryError:
         return [], {}

@@ -122,7 +122,8 @@ def _evaluate(rule: Rule, *, now: datetime) -> None:
     if rule.kind == Rule.Kind.PATTERN:
         evaluate_open(rule, scope, now=now)
         return
-    seen = observe(reading_scope(rule), rule.query, now=now)
+    reading = reading_scope(rule)
+    seen = observe(reading, rule.query, now=now, language=rule.language)
     if len(seen) > MAX_OBSERVATIONS:
         raise TooManyObservationsError(
             f"The query answers {len(seen)} series; a rule may have "

@@ -10,15 +10,12 @@ from alerts.evaluation import evaluate
 from alerts.evaluation.templates import Sample, TemplateError
 from alerts.models import Alert, Rule
 from alerts.services.changes import apply_changes
-from alerts.services.group_recording import RuleFailedError, check_limit
+from alerts.services.group_recording import Reads, RuleFailedError, check_limit
 from alerts.services.memories import system_scope
-from alerts.services.observations import QueryError, observations_of
+from alerts.services.observations import FAILURES, QueryError, observations_of
 from alerts.services.rules import end_alerts
 from alerts.services.specs import memory_of, spec_of
 from monitoring.labels import METRIC_NAME, Labels, make_labels
-from monitoring.promql import PromQLError
-from monitoring.services.shared_reads import SharedReads
-from monitoring.telemetry import TooMuchDataError
 
 ALERTS, ALERTS_FOR_STATE = "ALERTS", "ALERTS_FOR_STATE"
 
@@ -31,7 +28,7 @@ _FIRING = {Alert.Status.FIRING, Alert.Status.ACKNOWLEDGED}
 def evaluate_alerting(
     rule: Rule,
     limit: int,
-    reads: SharedReads,
+    reads: Reads,
     known: Mapping[int, Alert],
     *,
     now: datetime,
@@ -82,11 +79,11 @@ def _synthetic(alerts: Iterable[Alert]) -> dict[Labels, float]:
     return samples
 
 
-def _ask(reads: SharedReads, text: str) -> list[Sample]:
+def _ask(reads: Reads, text: str) -> list[Sample]:
     """Answer a template's query. Raises TemplateError."""
     try:
         result = reads.instant(text)
-    except (PromQLError, TooMuchDataError) as error:
+    except FAILURES as error:
         raise TemplateError(str(error)) from None
     column = result.values[:, 0].tolist() if result.labels else []
     return [

@@ -14,13 +14,13 @@ from alerts.evaluation.grouped import offset_of, tick_before
 from alerts.models import Alert, Rule, RuleGroup, RuleGroupState
 from alerts.services import group_series
 from alerts.services.group_alerts import evaluate_alerting
-from alerts.services.group_recording import RuleFailedError, recorded
+from alerts.services.group_recording import Reads, RuleFailedError, recorded
 from alerts.services.memories import narrowed, remembered_alerts, system_scope
+from alerts.services.observations import FAILURES
 from monitoring.labels import Labels
-from monitoring.promql import PromQLError
 from monitoring.services.append import LimitExceededError, append_samples
+from monitoring.services.logql_queries import LogReads
 from monitoring.services.shared_reads import KnownSeries, SharedReads, known_series
-from monitoring.telemetry import TooMuchDataError
 
 _MOST_ERROR = 2000
 
@@ -109,12 +109,7 @@ class _Round:
         self.seen_at = at - timedelta(seconds=self.group.query_offset_seconds)
         self.rules = self._rules()
         self.scope: Scope = narrowed(system_scope(self.group), self.group.team_id)
-        self.reads = SharedReads(
-            self.scope,
-            (rule.query for rule in self.rules),
-            at=self.seen_at,
-            known=known,
-        )
+        self.reads = self._reads(known)
         self.known = self._known()
         self.before = group_series.load(state)
         self.written: dict[int, dict[Labels, float]] = {}
@@ -129,6 +124,12 @@ class _Round:
         for rule in found:
             rule.labels = {**self.group.labels, **rule.labels}
         return found
+
+    def _reads(self, known: KnownSeries | None) -> Reads:
+        if self.group.language == RuleGroup.Language.LOGQL:
+            return LogReads(self.scope, at=self.seen_at)
+        exprs = (rule.query for rule in self.rules)
+        return SharedReads(self.scope, exprs, at=self.seen_at, known=known)
 
     def _known(self) -> Mapping[int, Mapping[int, Alert]]:
         alerting = {r.pk for r in self.rules if r.kind == Rule.Kind.ALERTING}
@@ -154,7 +155,7 @@ class _Round:
                 )
             else:
                 written = recorded(rule, self.group.limit, self.reads)
-        except (PromQLError, TooMuchDataError, RuleFailedError) as error:
+        except (*FAILURES, RuleFailedError) as error:
             return str(error) or type(error).__name__
         self._keep(rule, written)
         return ""

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
 from accounts.scope import Scope
 from alerts.models import Rule
 from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.promql import Result, ResultType
 from monitoring.services import queries
-from monitoring.services.shared_reads import SharedReads
 
 
 class RuleFailedError(Exception):
     """The rule has no outcome this time; the text says why."""
 
 
-def recorded(rule: Rule, limit: int, reads: SharedReads) -> dict[Labels, float]:
+class Reads(Protocol):
+    """What a group's rules are answered by, all at one moment."""
+
+    def instant(self, expr: str) -> Result: ...
+
+    def lay_over(self, samples: Mapping[Labels, float]) -> None:
+        """Let later rules see what earlier ones have come to."""
+        ...
+
+
+def recorded(rule: Rule, limit: int, reads: Reads) -> dict[Labels, float]:
     """Return the rule's samples. Raises RuleFailedError and what queries do."""
     samples = _named_samples(reads.instant(rule.query), rule.name, rule.labels)
     check_limit(len(samples), limit, "series")

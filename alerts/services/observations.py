@@ -7,13 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 from accounts.scope import Scope
 from alerts.evaluation import Observation
+from alerts.evaluation.languages import (
+    LOGQL,
+    PROMQL,
+    ExpressionError,
+    ExpressionTypeError,
+    check_expression,
+)
 from monitoring.labels import METRIC_NAME, Labels
-from monitoring.promql import PromQLError, PromQLSyntaxError, Result, parse
-from monitoring.promql.syntax import Binary, ValueType, bare, type_of
-from monitoring.services import queries
+from monitoring.logql import LogQLError
+from monitoring.promql import PromQLError, Result
+from monitoring.services import logql_queries, queries
+from monitoring.services.logql_queries import InvalidFilterError
 from monitoring.telemetry import TooMuchDataError
 
-_COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+# What a query of either language may fail with.
+FAILURES = (PromQLError, LogQLError, InvalidFilterError, TooMuchDataError)
+
+_WORDS = {PROMQL: "PromQL", LOGQL: "LogQL"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,40 +36,26 @@ class InvalidQueryError(ValueError):
     """The text is no query that a rule can have."""
 
 
-def check_query(query: str) -> None:
+def check_query(query: str, language: str = PROMQL) -> None:
     """Raises InvalidQueryError, with the position where it is known."""
     try:
-        expression = parse(query)
-    except PromQLSyntaxError as error:
-        where = "" if error.position is None else f" (position {error.position})"
-        raise InvalidQueryError(f"This is not PromQL: {error}{where}") from None
-    except PromQLError as error:
-        raise InvalidQueryError(str(error)) from None
-    kind = type_of(expression)
-    if kind not in {ValueType.VECTOR, ValueType.SCALAR}:
-        word = "range vector" if kind is ValueType.MATRIX else kind.value
-        raise InvalidQueryError(f"A rule needs one value a series; this is a {word}.")
+        check_expression(query, language)
+    except ExpressionError as error:
+        raise InvalidQueryError(f"This is not {_WORDS[language]}: {error}") from None
+    except ExpressionTypeError as error:
+        raise InvalidQueryError(
+            f"A rule needs one value a series; this is a {error}."
+        ) from None
 
 
-def answers_only_breaches(query: str) -> bool:
-    """Whether the query is a comparison that leaves out what does not hold.
-
-    Then a series that is missing has recovered, as in `up == 0`.
-    """
-    try:
-        expression = bare(parse(query))
-    except PromQLError:
-        return False
-    if not isinstance(expression, Binary) or expression.return_bool:
-        return False
-    return expression.op in _COMPARISONS
-
-
-def observe(scope: Scope, query: str, *, now: datetime) -> list[Observation]:
+def observe(
+    scope: Scope, query: str, *, now: datetime, language: str = PROMQL
+) -> list[Observation]:
     """Return the query's values now, one a label set. Raises QueryError."""
+    ask = logql_queries.instant_samples if language == LOGQL else queries.instant
     try:
-        result = queries.instant(scope, query, now=now)
-    except (PromQLError, TooMuchDataError) as error:
+        result = ask(scope, query, now=now)
+    except FAILURES as error:
         raise QueryError(str(error)) from error
     return observations_of(result)
 
@@ -69,12 +66,19 @@ def observations_of(result: Result) -> list[Observation]:
 
 
 def observe_range(
-    scope: Scope, query: str, *, start: datetime, end: datetime, step: timedelta
+    scope: Scope,
+    query: str,
+    *,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    language: str = PROMQL,
 ) -> Iterator[tuple[datetime, list[Observation]]]:
     """Yield the query's values step by step, oldest first. Raises QueryError."""
+    ask = logql_queries.range_samples if language == LOGQL else queries.range_query
     try:
-        result = queries.range_query(scope, query, start=start, end=end, step=step)
-    except (PromQLError, TooMuchDataError) as error:
+        result = ask(scope, query, start=start, end=end, step=step)
+    except FAILURES as error:
         raise QueryError(str(error)) from error
     labels = _unnamed(result)
     for index, step_ms in enumerate(result.steps_ms.tolist()):

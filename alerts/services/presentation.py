@@ -116,7 +116,7 @@ def _group_json(rule: Rule) -> dict[str, Any] | None:
 
 def _sought_json(rule: Rule) -> dict[str, Any]:
     if rule.kind != Rule.Kind.PATTERN:
-        return {"query": rule.query}
+        return {"query": rule.query, "language": rule.language}
     return {
         "pattern": rule.pattern,
         "ignore_case": rule.ignore_case,

@@ -119,7 +119,14 @@ def _of_query(
     )
     try:
         ticks = list(
-            observe_range(scope, rule.query, start=span.start, end=span.end, step=step)
+            observe_range(
+                scope,
+                rule.query,
+                start=span.start,
+                end=span.end,
+                step=step,
+                language=rule.language,
+            )
         )
     except QueryError as error:
         raise PreviewError(str(error)) from error

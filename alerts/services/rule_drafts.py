@@ -10,6 +10,7 @@ from typing import Any
 
 from accounts.models import Team
 from alerts.evaluation import Comparator, Severity
+from alerts.evaluation.languages import PROMQL
 from alerts.evaluation.patterns import InvalidPatternError, Pattern, check_pattern
 from alerts.models import NotificationChannel, Rule, RuleLevel
 from alerts.services.observations import InvalidQueryError, check_query
@@ -62,6 +63,7 @@ class RuleDraft:
     kind: str
     levels: tuple[LevelDraft, ...]
     query: str = ""
+    language: str = PROMQL
     pattern: str = ""
     ignore_case: bool = False
     matchers: Sequence[Mapping[str, str]] = ()
@@ -85,6 +87,7 @@ class RuleDraft:
         rule.enabled = self.enabled
         rule.team = self.team
         rule.query = "" if is_pattern else self.query
+        rule.language = PROMQL if is_pattern else self.language
         rule.pattern = self.pattern if is_pattern else ""
         rule.ignore_case = is_pattern and self.ignore_case
         rule.matchers = [dict(m) for m in self.matchers] if is_pattern else []
@@ -104,6 +107,7 @@ def draft_of(rule: Rule) -> RuleDraft:
         kind=rule.kind,
         levels=tuple(_level_draft(level) for level in rule.levels.all()),
         query=rule.query,
+        language=rule.language,
         pattern=rule.pattern,
         ignore_case=rule.ignore_case,
         matchers=rule.matchers,
@@ -162,12 +166,20 @@ def _check_query(draft: RuleDraft) -> Iterable[str]:
     if draft.kind != Rule.Kind.THRESHOLD:
         return
     if not draft.query.strip():
-        yield "Say what to watch, in PromQL."
+        yield "Say what to watch, in PromQL or LogQL."
+        return
+    if draft.language not in Rule.Language.values:
+        # The language itself is refused beside its own field.
         return
     try:
-        check_query(draft.query)
+        check_query(draft.query, draft.language)
     except InvalidQueryError as error:
         yield str(error)
+
+
+def _check_language(draft: RuleDraft) -> Iterable[str]:
+    if draft.language not in Rule.Language.values:
+        yield f"Choose one of {', '.join(Rule.Language.values)}."
 
 
 def _check_pattern(draft: RuleDraft) -> Iterable[str]:
@@ -255,6 +267,7 @@ _CHECKS: dict[str, Callable[[RuleDraft], Iterable[str]]] = {
     "name": _check_name,
     "kind": _check_kind,
     "query": _check_query,
+    "language": _check_language,
     "pattern": _check_pattern,
     "matchers": _check_matchers,
     "group_by": _check_group_by,

@@ -39,6 +39,7 @@ _RULE_FIELDS = [
     "kind",
     "name",
     "query",
+    "language",
     "labels",
     "annotations",
     "interval_seconds",
@@ -246,9 +247,10 @@ def _check(scope: Scope, draft: RuleGroupDraft, team: Team | None) -> None:
         errors["namespace"] = [f"Give a namespace of {MAX_NAME} characters at most."]
     if "\0" in draft.namespace + draft.name:
         errors["name"] = ["A name has no null characters."]
-    if draft.language != RuleGroup.Language.PROMQL:
-        errors["language"] = ["Rules are evaluated in PromQL."]
-    if problems := check_group(draft):
+    if draft.language not in RuleGroup.Language.values:
+        known = ", ".join(RuleGroup.Language.values)
+        errors["language"] = [f"Choose one of {known}."]
+    elif problems := check_group(draft):
         errors["rules"] = problems
     if team is not None and team.organization_id != scope.organization_id:
         errors["team"] = ["There is no such team."]
@@ -336,6 +338,7 @@ def _fill_rule(row: Rule, group: RuleGroup, rule: GroupedRule, position: int) ->
     row.kind = rule.kind
     row.name = rule.name
     row.query = rule.expr
+    row.language = group.language
     row.labels = dict(rule.labels)
     row.annotations = dict(rule.annotations)
     row.interval_seconds = group.interval_seconds

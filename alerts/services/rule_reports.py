@@ -77,16 +77,17 @@ def active_alerts(scope: Scope) -> list[dict[str, Any]]:
 
 
 def _selected(scope: Scope, wanted: RuleFilter) -> Iterable[RuleGroup]:
-    groups = visible_groups(scope).filter(language=RuleGroup.Language.PROMQL)
+    # Loki mounts its own at the very address of Prometheus's: both are told there.
+    groups = visible_groups(scope)
     if wanted.groups:
         groups = groups.filter(name__in=wanted.groups)
     if wanted.files:
         groups = groups.filter(namespace__in=wanted.files)
-    return groups.order_by("namespace", "name")
+    return groups.order_by("namespace", "name", "language")
 
 
 def _token_of(group: RuleGroup) -> str:
-    key = f"{group.namespace}\0{group.name}"
+    key = f"{group.namespace}\0{group.name}\0{group.language}"
     return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 

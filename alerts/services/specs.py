@@ -17,8 +17,8 @@ from alerts.evaluation import (
     Severity,
     Status,
 )
+from alerts.evaluation.languages import is_comparison
 from alerts.models import Alert, Rule, RuleLevel
-from alerts.services.observations import answers_only_breaches
 from monitoring.durations import format_duration
 from monitoring.labels import Matcher, MatchOp, make_labels
 
@@ -39,7 +39,8 @@ def _no_data_of(rule: Rule) -> NoData:
     """A query that answers breaches only says by its silence that all is well."""
     policy = NoData(rule.no_data)
     keeps = policy is NoData.KEEP and rule.kind == Rule.Kind.THRESHOLD
-    return NoData.RESOLVE if keeps and answers_only_breaches(rule.query) else policy
+    silent = keeps and is_comparison(rule.query, rule.language)
+    return NoData.RESOLVE if silent else policy
 
 
 def level_of(row: RuleLevel) -> Level:

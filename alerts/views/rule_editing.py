@@ -100,11 +100,16 @@ def _suggested(request: HttpRequest) -> RuleDraft:
         name=given.get("name", "")[:200],
         kind=Rule.Kind.PATTERN if is_pattern else Rule.Kind.THRESHOLD,
         query=given.get("query", "")[:MAX_TEXT],
+        language=_language(given.get("language", "")),
         pattern=given.get("pattern", "")[:MAX_TEXT],
         matchers=matchers,
         group_by=["source"] if is_pattern else [],
         levels=_NEW_PATTERN_LEVELS if is_pattern else _NEW_LEVELS,
     )
+
+
+def _language(text: str) -> str:
+    return text if text in Rule.Language.values else Rule.Language.PROMQL
 
 
 def _forms(scope: Scope, draft: RuleDraft) -> tuple[RuleForm, BaseLevelFormSet]:

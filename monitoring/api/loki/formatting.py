@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from monitoring import promql
 from monitoring.api.prometheus import formatting
 from monitoring.labels import Labels, make_labels
 from monitoring.logql import Result, ResultType, Stats, Stream
+from monitoring.services.logql_queries import as_samples
 
 CATEGORIZE = "categorize-labels"
 
@@ -32,7 +32,7 @@ class Answered:
 def result_json(result: Result, *, categorized: bool) -> Iterator[bytes]:
     """Yield the fields `resultType` and `result`, without braces around them."""
     if result.type is not ResultType.STREAMS:
-        yield from formatting.result_json(_as_series(result))
+        yield from formatting.result_json(as_samples(result))
         return
     yield b'"resultType":"streams",'
     if categorized:
@@ -105,17 +105,6 @@ def _in_order(one: Answered, streams: list[Stream]) -> Answered:
 
 def _is_newest_first(streams: list[Stream]) -> bool:
     return any(one.ts_ns[0] > one.ts_ns[-1] for one in streams)
-
-
-def _as_series(result: Result) -> promql.Result:
-    """Return the same as PromQL's; Loki tells times in milliseconds, too."""
-    return promql.Result(
-        promql.ResultType(result.type.value),
-        result.labels,
-        result.steps_ns // 10**6,
-        result.values,
-        result.present,
-    )
 
 
 def thinned(streams: list[Stream], interval_ns: int, limit: int) -> list[Stream]:

@@ -65,7 +65,7 @@ def test_a_group_is_made_read_changed_and_deleted(api):
         ({"rules": [{"kind": "recording", "name": "a-b", "expr": "up"}]}, "rules"),
         ({"rules": [{"kind": "recording", "name": "a", "expr": "up =="}]}, "rules"),
         ({"rules": [{"kind": "threshold", "name": "a", "expr": "up"}]}, "rules"),
-        ({"language": "logql"}, "language"),
+        ({"language": "logql"}, "rules"),
         ({"colour": "red"}, "colour"),
     ],
 )
