@@ -11,12 +11,16 @@ from sources.services.kinds import (
     gelf,
     host,
     http_probe,
+    http_stream,
+    mqtt,
     push,
+    rocketchat,
     scrape,
     statsd,
     syslog,
     tcp_probe,
     tls_probe,
+    websocket,
 )
 from sources.services.kinds.base import Config, Kind
 
@@ -28,6 +32,10 @@ _MODULES = (
     gelf,
     statsd,
     scrape,
+    websocket,
+    http_stream,
+    mqtt,
+    rocketchat,
     http_probe,
     tcp_probe,
     tls_probe,
