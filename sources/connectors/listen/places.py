@@ -6,6 +6,7 @@ COLLECTOR_LISTEN_ADDRESSES.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 from django.conf import settings
 
 ADDRESSES = "COLLECTOR_LISTEN_ADDRESSES"
-# The kernel gives at most net.core.rmem_max of it.
 _RECEIVE_BYTES = 16 * 2**20
+# Of Linux: not bound by net.core.rmem_max, for those who have CAP_NET_ADMIN.
+_SO_RCVBUFFORCE = 33
 _BACKLOG = 128
 _FIRST_FREE_PORT = 1024
 
@@ -86,6 +88,8 @@ def _prepare(opened: socket.socket, transport: str) -> None:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     if transport == "udp":
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+        with contextlib.suppress(OSError):
+            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BYTES)
     else:
         # Connections of before must not keep the port from us.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
