@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0008_log_payloads'),
+        ('monitoring', '0007_exemplars'),
     ]
 
     operations = [

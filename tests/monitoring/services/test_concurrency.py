@@ -132,6 +132,26 @@ def test_a_second_compaction_gives_up_at_once(small_blocks, scope):
     assert set(merged) == {0}
 
 
+def test_an_append_does_not_wait_for_a_merge(small_blocks, scope):
+    append(scope, 0)
+    append(scope, 1)
+
+    def append_meanwhile():
+        try:
+            append(scope, 2)
+        finally:
+            connection.close()
+
+    # The merge has its locks, its sources are gone, and it does not commit.
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        merged = sum(compaction.compact(scope.organization_id, now=NOW))
+        pool.submit(append_meanwhile).result(timeout=20)
+        seen_by_the_merge = lines(scope)
+
+    assert merged > 0
+    assert seen_by_the_merge == lines(scope) == samples(scope) == 3 * PER_ROUND
+
+
 def test_writers_at_once_cannot_exceed_the_limit_of_series(scope):
     Organization.objects.filter(pk=scope.organization_id).update(max_series=10)
 
