@@ -48,6 +48,17 @@ log {{ source(s_in); destination(d_out); flags(flow-control); }};
 """
 
 
+def connected(port: int) -> socket.socket:
+    """Return a connection as soon as somebody listens."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), SECONDS)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 class Sender:
     """A syslog daemon that passes on what it is given over TCP."""
 
@@ -57,17 +68,7 @@ class Sender:
 
     def give(self, *lines: str) -> None:
         """Hand it lines of RFC 5424 as soon as it listens."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            try:
-                given = socket.create_connection(("127.0.0.1", self.entry), SECONDS)
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                assert self._process.poll() is None
-                time.sleep(0.05)
-            else:
-                break
-        with given:
+        with connected(self.entry) as given:
             stamp = "2026-11-21T12:00:00.000Z"
             text = "".join(f"<13>1 {stamp} web1 shop - - - {s}\n" for s in lines)
             given.sendall(text.encode())
@@ -191,8 +192,10 @@ def lines(first: int, last: int) -> list[str]:
 def test_rsyslog_over_tcp_across_a_restart(
     collector, listening, rsyslog, template, options
 ):
-    sender = rsyslog(listening("tcp"), "tcp", template, options)
+    port = listening("tcp")
     collector.start()
+    connected(port).close()
+    sender = rsyslog(port, "tcp", template, options)
     sender.give(*lines(0, 500))
     wait_until(lambda: len(stored()) >= 200)
 
@@ -233,15 +236,7 @@ def test_syslog_ng_over_tcp_across_a_restart(collector, listening, syslog_ng):
 def test_what_a_stopped_collector_had_read_is_stored(collector, listening):
     port = listening("udp+tcp")
     collector.start()
-    deadline = time.monotonic() + SECONDS
-    while True:
-        try:
-            stream = socket.create_connection(("127.0.0.1", port), SECONDS)
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    with stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+    with connected(port) as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
         datagrams.connect(("127.0.0.1", port))
         for line in lines(0, 500):
             stream.sendall(f"<13>{line}\n".encode())
