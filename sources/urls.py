@@ -27,6 +27,16 @@ urlpatterns = [
     path("sources/add", editing.source_add, name="source-add"),
     path("sources/preview", editing.source_preview, name="source-preview"),
     path(
+        "sources/dead-letters/replay",
+        listing.replay_letters,
+        name="dead-letters-replay",
+    ),
+    path(
+        "sources/dead-letters/<int:pk>/discard",
+        listing.discard_letter,
+        name="dead-letter-discard",
+    ),
+    path(
         "sources/dead-letters/<int:pk>/replay",
         listing.replay_letter,
         name="dead-letter-replay",

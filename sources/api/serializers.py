@@ -14,6 +14,7 @@ from sources.formats import FORMATS
 from sources.models import DeadLetter, LogFormat, Source
 from sources.processing.sections import SECTIONS
 from sources.services.configs import shown_config
+from sources.services.dead_letters import samples_of
 from sources.services.kinds import CHOICES, KINDS
 from sources.services.kinds.describing import in_a_sentence
 
@@ -263,6 +264,18 @@ class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
 
     def get_team(self, letter: DeadLetter) -> str | None:
         return letter.team.slug if letter.team else None
+
+
+class DeadLetterDetailSerializer(DeadLetterSerializer):
+    """With the first records of the batch, as the source's masks would show them."""
+
+    samples = serializers.SerializerMethodField()
+
+    class Meta(DeadLetterSerializer.Meta):
+        fields = [*DeadLetterSerializer.Meta.fields, "samples"]
+
+    def get_samples(self, letter: DeadLetter) -> list[str]:
+        return samples_of(letter)
 
 
 class ReplaySerializer(StrictSerializer):

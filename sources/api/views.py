@@ -20,6 +20,7 @@ from accounts.models import Team, User
 from accounts.scope import Scope, TeamRole
 from sources.api.filters import DeadLetterFilter, SourceFilter
 from sources.api.serializers import (
+    DeadLetterDetailSerializer,
     DeadLetterSerializer,
     ProbeSerializer,
     ReplayedSerializer,
@@ -193,8 +194,15 @@ class DeadLetterViewSet(
     def get_queryset(self) -> QuerySet[DeadLetter]:
         if getattr(self, "swagger_fake_view", False):
             return DeadLetter.unscoped.none()
-        rows = DeadLetter.objects.visible_to(self.scope).defer("payload")
+        rows = DeadLetter.objects.visible_to(self.scope)
+        if self.action != "retrieve":
+            rows = rows.defer("payload")
         return rows.select_related("source", "team")
+
+    @override
+    def get_serializer_class(self) -> type[DeadLetterSerializer]:
+        shown = self.action == "retrieve"
+        return DeadLetterDetailSerializer if shown else DeadLetterSerializer
 
     @override
     def perform_destroy(self, instance: DeadLetter) -> None:

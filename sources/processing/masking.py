@@ -60,6 +60,12 @@ def mask_batch(
     return Masked(_masked_streams(masks, streams, key), pa.table(columns), rows)
 
 
+def mask_lines(masks: Sequence[Mask], lines: Any, key: bytes) -> list[str]:
+    """Return lines alone without what the masks hide."""
+    shown: list[str] = _masked_lines(masks, as_strings(lines), key)[0].to_pylist()
+    return shown
+
+
 def _masked_lines(
     masks: Sequence[Mask], lines: Any, key: bytes
 ) -> tuple[pa.Array, Bools]:

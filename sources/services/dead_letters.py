@@ -9,12 +9,21 @@ from django.db import transaction
 
 from accounts.scope import Scope, TeamRole
 from accounts.services import audit
-from sources.models import DeadLetter, InboxBatch
+from monitoring.telemetry import CorruptBatchError, LogBatch, SampleBatch
+from sources.models import BatchKind, DeadLetter, InboxBatch
+from sources.processing import InvalidRulesError
+from sources.processing.masking import mask_lines
+from sources.processing.presets import PRESETS
+from sources.processing.rules import Mask
 from sources.services.access import has_team_role, require_team_role
 from sources.services.nudges import nudge
+from sources.services.processing import mask_key, rules_of
 
 # Letters replayed or discarded in one transaction: their payloads are in memory.
 AT_ONCE = 1000
+# How much of a letter is shown.
+RECORDS_SHOWN = 5
+_LONGEST_SHOWN = 500
 
 
 def bury(batch: InboxBatch, *, error: str, now: datetime) -> DeadLetter:
@@ -94,3 +103,41 @@ def _batch(letter: DeadLetter) -> InboxBatch:
         size=letter.size,
         received_at=letter.received_at,
     )
+
+
+# --- What is in a letter ---------------------------------------------------------------
+
+
+def samples_of(letter: DeadLetter) -> list[str]:
+    """Return the first records of a letter, as its source's rules would show them.
+
+    Where those are not known everything that may be a secret is hidden. A payload that
+    cannot be read has none.
+    """
+    try:
+        if letter.kind == BatchKind.SAMPLES:
+            return _series(SampleBatch.decode(bytes(letter.payload)))
+        batch = LogBatch.decode(bytes(letter.payload))
+    except CorruptBatchError:
+        return []
+    lines = batch.table.slice(0, RECORDS_SHOWN).column("line")
+    hidden = mask_lines(_masks(letter), lines, mask_key(letter.organization_id))
+    return [line[:_LONGEST_SHOWN] for line in hidden]
+
+
+def _series(batch: SampleBatch) -> list[str]:
+    shown = []
+    for labels in batch.series[:RECORDS_SHOWN]:
+        named = ", ".join(f'{name}="{value}"' for name, value in labels)
+        shown.append(f"{{{named}}}"[:_LONGEST_SHOWN])
+    return shown
+
+
+def _masks(letter: DeadLetter) -> tuple[Mask, ...]:
+    everything = tuple(Mask(preset=name) for name in PRESETS)
+    if letter.source is None:
+        return everything
+    try:
+        return rules_of(letter.source.processing).masks
+    except InvalidRulesError:
+        return everything

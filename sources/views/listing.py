@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,8 @@ from sources.views.rows import WORDS, rows_of
 PAGE = 50
 SUMMARY_ROWS = 6
 LETTERS_SHOWN = 10
+# A larger letter is opened over the API alone.
+LARGEST_OPENED = 2**20
 Status = Source.Status
 _WORST_FIRST = (Status.ERROR, Status.QUIET, Status.WAITING, Status.OK, Status.DISABLED)
 _HEALTHY = (Status.OK, Status.WAITING)
@@ -89,13 +92,35 @@ def source_sentence(request: ScopedRequest) -> HttpResponse:
 @scoped_page
 @require_POST
 def replay_letter(request: ScopedRequest, pk: int) -> HttpResponse:
+    return _moved(request, lambda: dead_letters.replay(request.scope, [pk]), _REPLAYED)
+
+
+@scoped_page
+@require_POST
+def replay_letters(request: ScopedRequest) -> HttpResponse:
+    return _moved(request, lambda: dead_letters.replay(request.scope, None), _REPLAYED)
+
+
+@scoped_page
+@require_POST
+def discard_letter(request: ScopedRequest, pk: int) -> HttpResponse:
+    return _moved(
+        request, lambda: dead_letters.discard(request.scope, [pk]), _DISCARDED
+    )
+
+
+_REPLAYED = "In the inbox again: {count}."
+_DISCARDED = "Discarded: {count}."
+
+
+def _moved(request: ScopedRequest, move: Callable[[], int], told: str) -> HttpResponse:
     try:
-        count = dead_letters.replay(request.scope, [pk])
+        count = move()
     except PermissionRefusedError as error:
         messages.error(request, str(error))
     else:
         if count:
-            messages.success(request, "It is in the inbox again.")
+            messages.success(request, told.format(count=count))
     return redirect("sources", organization_slug=request.scope.organization_slug)
 
 
@@ -179,7 +204,13 @@ def _filters(counts: Counter[str]) -> list[dict[str, Any]]:
 
 
 def _letters(scope: Scope) -> list[dict[str, Any]]:
-    letters = DeadLetter.objects.visible_to(scope).defer("payload")
+    """Return the newest letters, the smaller ones with what is in them."""
+    letters = DeadLetter.objects.visible_to(scope).select_related("source")
+    newest = list(letters.defer("payload")[:LETTERS_SHOWN])
+    small = letters.filter(
+        pk__in=[letter.pk for letter in newest], size__lte=LARGEST_OPENED
+    )
+    samples = {letter.pk: dead_letters.samples_of(letter) for letter in small}
     return [
         {
             "pk": letter.pk,
@@ -188,6 +219,7 @@ def _letters(scope: Scope) -> list[dict[str, Any]]:
             "count": letter.count,
             "failed_at": letter.failed_at,
             "error": letter.error,
+            "samples": samples.get(letter.pk, []),
         }
-        for letter in letters.select_related("source")[:LETTERS_SHOWN]
+        for letter in newest
     ]

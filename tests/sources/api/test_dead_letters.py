@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import AuditEntry
 from sources.models import DeadLetter, InboxBatch
-from tests.factories.sources import NOW, SourceFactory, dead_letter
+from tests.factories.sources import NOW, SourceFactory, dead_letter, log_batch
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -63,3 +63,20 @@ def test_another_organizations_letters_do_not_exist(api, cast):
         "/api/v1/dead-letters/replay", {"ids": [dead.pk]}, format="json"
     ).json() == {"replayed": 0}
     assert api.delete(f"/api/v1/dead-letters/{dead.pk}").status_code == 404
+
+
+def test_a_letter_shows_what_is_in_it_without_its_secrets(api, cast):
+    masks = {"masks": [{"preset": "email"}]}
+    source = SourceFactory(organization=cast.acme, processing=masks)
+    payload = log_batch("to a@b.example", "plain").encode()
+    dead = dead_letter(cast.acme, source=source)
+    unknown, broken = dead_letter(cast.acme), dead_letter(cast.acme)
+    DeadLetter.unscoped.filter(pk__in=[dead.pk, unknown.pk]).update(payload=payload)
+    DeadLetter.unscoped.filter(pk=broken.pk).update(payload=b"garbage")
+
+    shown = [
+        api.get(f"/api/v1/dead-letters/{letter.pk}").json()["samples"]
+        for letter in (dead, unknown, broken)
+    ]
+
+    assert shown == [["to [email]", "plain"], ["to [email]", "plain"], []]
