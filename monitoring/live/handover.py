@@ -86,6 +86,12 @@ def offers_after(organization_id: int, cursor: str, *, most: int) -> Iterator[Of
         yield Offer(entry_id.decode(), int(team) if team else None, batch)
 
 
+def forget(organization_id: int) -> None:
+    """Let go of what waits for an organization that is no more. Raises RedisError."""
+    _client().srem(_WAITING, organization_id)
+    _client().delete(_key(organization_id))
+
+
 def _sampled(batch: LogBatch) -> bytes:
     table = batch.table.select(_COLUMNS)
     chosen = sample(

@@ -163,6 +163,7 @@ def mine_all_waiting(organization_id: int, *, now: datetime, rounds: int) -> int
 
 def _claim(organization_id: int) -> PatternState | None:
     if not Organization.objects.filter(pk=organization_id).exists():
+        handover.forget(organization_id)
         return None
     PatternState.objects.get_or_create(organization_id=organization_id)
     states = PatternState.objects.select_for_update(skip_locked=True)

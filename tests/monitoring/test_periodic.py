@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def busy():
+def busy(redis_client):
     """An organization with enough small blocks to merge."""
     scope = system_scope(OrganizationFactory())
     OrganizationFactory()

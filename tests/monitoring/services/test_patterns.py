@@ -247,6 +247,13 @@ def test_beat_lets_mine_where_something_waits(cast):
     assert due == [(cast.acme.pk,)]
 
 
+def test_a_deleted_organizations_lines_wait_no_longer(cast):
+    handover.offer(12345, log_batch([(NOW_NS, "tick")]), team_id=None)
+
+    assert pattern_mining.mine_all_waiting(12345, now=NOW, rounds=2) == 0
+    assert handover.organizations() == []
+
+
 def test_weights_of_a_small_batch_are_one(redis_client, cast):
     handover.offer(cast.acme.pk, log_batch([(1, "a"), (2, "b")]), team_id=None)
 
