@@ -36,6 +36,7 @@ from sources.services.sources import (
     may_change,
     update_source,
 )
+from sources.services.streams import stream_of
 from sources.services.targets import targets_of
 from sources.views.previews import snippets_of
 from sources.views.rows import Row, rows_of
@@ -131,6 +132,7 @@ def _page(
             source.kind, source.name, source.config, settings.SITE_ROOT
         ),
         "pool": _pool(source),
+        "stream": stream_of(source),
         "changes": _changes(scope, source),
         "test": test,
         "can_edit": may_change(scope, source),

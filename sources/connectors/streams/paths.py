@@ -71,7 +71,8 @@ def _finder(text: str) -> Find:
     try:
         query = _ENVIRONMENT.compile(text)
     except (jsonpath.JSONPathError, RecursionError) as error:
-        told = str(error).partition("\n")[0]
+        # Its str() fails where the path has ended.
+        told = str(error.args[0]) if error.args else "nested too deeply"
         raise InvalidPathError(
             f"{text!r} is no JSONPath, such as $.log.message: {told}."
         ) from None
@@ -91,6 +92,8 @@ def _walked(document: Any, steps: list[str | int]) -> list[Any]:
 
 
 def _found(query: Any, document: Any) -> list[Any]:
+    if not isinstance(document, dict | list):
+        return []  # the library would read a text as a document
     found = []
     try:
         for match in query.finditer(document):
