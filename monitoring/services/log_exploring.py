@@ -6,11 +6,11 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 
 from accounts.scope import Scope
-from monitoring import promql
 from monitoring.labels import Matcher, MatchOp
 from monitoring.logql import Expr, LogQLError, Result, Stream
 from monitoring.logql.lines import DETECTED_LEVEL
@@ -26,6 +26,7 @@ from monitoring.services.explorer import (
     series_of,
 )
 from monitoring.services.log_details import FieldCounts, FieldValues
+from monitoring.services.log_queries import MAX_TIME
 from monitoring.services.log_searches import Search
 from monitoring.services.logs import (
     InvalidCursorError,
@@ -123,8 +124,13 @@ def _of_stream(stream: Stream) -> Iterator[LogRecord]:
         yield LogRecord(ts_ns, line, level, labels, fields, labels.get("source", ""))
 
 
-def count_found(scope: Scope, search: Search, shown: TimeRange) -> LineCounts:
-    """Count lines by level and time. Raises what `read_found` does."""
+def count_found(
+    scope: Scope, search: Search, shown: TimeRange, *, timeout: timedelta = MAX_TIME
+) -> LineCounts:
+    """Count lines by level and time; `timeout` holds for what is parsed for it.
+
+    Raises what `read_found` does.
+    """
     if search.piped is None:
         return count_lines(
             scope,
@@ -143,6 +149,7 @@ def count_found(scope: Scope, search: Search, shown: TimeRange) -> LineCounts:
         start_ns=first + size * _SECOND - 1,
         end_ns=nanoseconds(end) - 1,
         step_ns=size * _SECOND,
+        timeout=timeout,
     )
     return counted(_buckets(result, first, size * _SECOND), shown, search.levels)
 
@@ -172,7 +179,7 @@ def chart_found(
     step = shown.step(points=POINTS)
     start, end = shown.aligned(step)
     try:
-        drawn = _as_promql(
+        drawn = logql_queries.as_samples(
             logql_queries.range_query(
                 scope,
                 search.metric,
@@ -181,7 +188,7 @@ def chart_found(
                 step_ns=int(step.total_seconds()) * _SECOND,
             )
         )
-        latest = _as_promql(
+        latest = logql_queries.as_samples(
             logql_queries.instant(scope, search.metric, at_ns=nanoseconds(shown.end))
         )
     except (LogQLError, TooMuchDataError) as error:
@@ -207,17 +214,6 @@ def chart_found(
         rows=rows[:LISTED],
         total=max(total, len(rows)),
         took_ms=1000 * (time.perf_counter() - begun),
-    )
-
-
-def _as_promql(result: Result) -> promql.Result:
-    """Return an answer as the pages' charts and tables take it."""
-    return promql.Result(
-        promql.ResultType.MATRIX,
-        list(result.labels),
-        result.steps_ns // 1_000_000,
-        result.values,
-        result.present,
     )
 
 

@@ -16,12 +16,14 @@ from monitoring.logql.syntax import (
     Drop,
     LabelChoice,
     LabelFilter,
+    LineFilter,
     LogQuery,
     TextCondition,
 )
 from monitoring.services.logs import LogQuery as StoredQuery
 from monitoring.store.interface import ALL_LEVELS
-from monitoring.telemetry import Level, LineFilter, LineOp
+from monitoring.telemetry import Level, LineOp
+from monitoring.telemetry import LineFilter as StoreFilter
 
 __all__ = ["ALL_LEVELS", "Search", "compile_logql", "compile_words", "is_logql"]
 
@@ -50,7 +52,7 @@ class Search:
 
     matchers: tuple[Matcher, ...] = ()
     levels: frozenset[Level] = ALL_LEVELS
-    filters: tuple[LineFilter, ...] = ()
+    filters: tuple[StoreFilter, ...] = ()
     piped: LogQuery | None = None
     metric: Expr | None = None
 
@@ -88,15 +90,29 @@ class Search:
         """Return the metric query that counts the piped lines by their levels."""
         if self.piped is None:
             raise ValueError("the store counts this search")
-        # A line that a parser could not read is a line still.
-        forgiving = Drop((LabelChoice(ERROR),))
-        counted = replace(self.piped, stages=(*self.piped.stages, forgiving))
-        window = f"{write(counted)} [{step_seconds}s]"
-        return f"sum by ({DETECTED_LEVEL}) (count_over_time({window}))"
+        counted = _count(self.piped, f"{step_seconds}s")
+        return f"sum by ({DETECTED_LEVEL}) ({counted})"
 
 
 def _matches(name: str, expression: str) -> Matcher:
     return Matcher(name, MatchOp.REGEX, expression)
+
+
+def _count(query: LogQuery, span: str) -> str:
+    if any(not isinstance(stage, LineFilter) for stage in query.stages):
+        # A line that a parser could not read is a line still.
+        forgiving = Drop((LabelChoice(ERROR),))
+        query = replace(query, stages=(*query.stages, forgiving))
+    return f"count_over_time({write(query)} [{span}])"
+
+
+def watchable(text: str) -> str:
+    """Return the metric query that a rule asks about what the query finds.
+
+    Raises LogQLError.
+    """
+    tree = logql.parse(text)
+    return f"sum({_count(tree, '5m')})" if isinstance(tree, LogQuery) else text
 
 
 def compile_words(
@@ -105,7 +121,7 @@ def compile_words(
     matchers: Sequence[Matcher] = (),
     levels: frozenset[Level] = ALL_LEVELS,
 ) -> Search:
-    filters = (LineFilter(LineOp.CONTAINS, (text,)),) if text else ()
+    filters = (StoreFilter(LineOp.CONTAINS, (text,)),) if text else ()
     return Search(tuple(matchers), levels, filters)
 
 

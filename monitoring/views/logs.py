@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, QueryDict
@@ -18,6 +19,7 @@ from accounts.http import ScopedRequest, scoped_page
 from accounts.scope import Scope, TeamRole
 from accounts.views.shell import reading_scope
 from monitoring.http import download
+from monitoring.labels import MatchOp
 from monitoring.logql import LogQLError
 from monitoring.services.charts import Volume
 from monitoring.services.explorer import Exploration
@@ -29,7 +31,8 @@ from monitoring.services.log_exploring import (
     read_found,
 )
 from monitoring.services.log_export import FORMATS, MAX_EXPORTED, export
-from monitoring.services.log_searches import Search
+from monitoring.services.log_queries import LogTimeoutError
+from monitoring.services.log_searches import Search, watchable
 from monitoring.services.logs import InvalidCursorError, LogPage, log_labels
 from monitoring.services.presentation import line_json
 from monitoring.services.ranges import TimeRange
@@ -41,6 +44,8 @@ from monitoring.views.log_search import LABEL, LogSearch, clicked, toggled
 from monitoring.views.pages import range_of, start_command
 
 LINES, LINES_MORE = 200, 500
+# How long a page waits for what must be parsed to be counted; a script goes on then.
+PATIENCE = timedelta(seconds=2)
 MOST_FACETS, MOST_VALUES, MOST_SOURCES = 4, 8, 20
 # Worst first; unknown last, as it says least.
 SHOWN_LEVELS = (
@@ -52,6 +57,7 @@ SHOWN_LEVELS = (
     Level.TRACE,
     Level.UNKNOWN,
 )
+_SOURCE_IS = ("source", MatchOp.EQUAL)
 _TITLES = {"lines": "Lines", "patterns": "Patterns", "fields": "Fields"}
 
 
@@ -160,12 +166,22 @@ def _find(
             url = request.get_full_path() if shown.is_live else ""
             answer = chart_found(scope, asked.query, search, shown, url=url)
             return Found(search, answer=answer)
-        counts = count_found(scope, search, shown)
         cursor = request.GET.get("cursor")
-        return Found(search, _page(scope, shown, search, cursor, LINES), counts)
+        page = _page(scope, shown, search, cursor, LINES)
+        return Found(search, page, _counts(scope, search, shown))
     except (LogQLError, TooMuchDataError) as error:
         complaint = complaint_of(error, asked.text)
         return Found(search, answer=Exploration(asked.text, complaint=complaint))
+
+
+def _counts(scope: Scope, search: Search, shown: TimeRange) -> LineCounts | None:
+    """Return the counts, or None where they take longer than a page may."""
+    try:
+        return count_found(scope, search, shown, timeout=PATIENCE)
+    except LogTimeoutError:
+        if search.piped is None:
+            raise
+        return None
 
 
 def _page(
@@ -272,27 +288,35 @@ def _chips(request: ScopedRequest, asked: LogSearch) -> list[dict[str, str]]:
 
 
 def _rule_url(request: ScopedRequest, asked: LogSearch, found: Found) -> str:
-    """Return where a rule for these lines is made, for those who may.
-
-    A pattern rule watches for one text or expression; what is parsed first has none.
-    """
-    search = found.search
+    """Return where a rule for these lines is made, for those who may."""
     if not request.scope.has_team_role(None, TeamRole.MAINTAINER):
         return ""
+    given = _pattern_rule(found.search) or _query_rule(asked, found)
+    path = reverse("rule-add", args=[request.scope.organization_slug])
+    return f"{path}?{urlencode(given)}" if given else ""
+
+
+def _pattern_rule(search: Search) -> dict[str, str]:
+    """A pattern rule watches for one text or expression, as lines arrive."""
     if len(search.filters) != 1 or search.piped or search.metric:
-        return ""
+        return {}
     (wanted,) = search.filters
     if wanted.op is LineOp.CONTAINS:
         pattern = "|".join(map(re.escape, wanted.values))
     elif wanted.op is LineOp.MATCHES:
         pattern = "|".join(wanted.values)
     else:
-        return ""
+        return {}
     given = {"kind": "pattern", "pattern": pattern}
-    if len(asked.sources) == 1:
-        given["source"] = asked.sources[0]
-    path = reverse("rule-add", args=[request.scope.organization_slug])
-    return f"{path}?{urlencode(given)}"
+    named = [m.value for m in search.matchers if (m.name, m.op) == _SOURCE_IS]
+    return {**given, "source": named[0]} if len(named) == 1 else given
+
+
+def _query_rule(asked: LogSearch, found: Found) -> dict[str, str]:
+    if not asked.query or (found.answer and found.answer.complaint):
+        return {}
+    query = watchable(asked.query)
+    return {"kind": "threshold", "language": "logql", "query": query}
 
 
 def _volume_context(found: Found, shown: TimeRange, asked: LogSearch) -> dict[str, Any]:
@@ -309,7 +333,9 @@ def _conclusion(found: Found, shown: TimeRange, asked: LogSearch) -> dict[str, A
     if found.answer is not None:
         return _about_numbers(found.answer, shown)
     if found.counts is None:
-        return {}
+        count = len(found.page.records)
+        figure = f"{_lines(count)}{' or more' if found.page.next else ''}"
+        return _said("", figure, "so far: all of them are being counted.", asked)
     counts = found.counts
     total, errors = sum(counts.by_level.values()), counts.errors
     when = f"in the {shown.label.lower()}" if shown.is_live else f"from {shown.label}"

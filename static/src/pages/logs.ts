@@ -19,6 +19,7 @@ import { QueryHistory } from "../metrics/history";
 import type { LiveEvent, Subscription } from "../realtime";
 import { number } from "../units";
 
+const TICK = 1000;
 const VOLUME_EVERY = 4000;
 const CHARTS_EVERY = 10_000;
 
@@ -245,10 +246,15 @@ keys.on("c", () => {
   if (line && path) location.assign(contextUrl(line, path));
 });
 keys.on("p", () => setPaused(!tail?.paused));
+let counted = Date.now();
 setInterval(() => {
-  const isLive = all("#log-query[data-tailing='1']").length > 0;
-  if (isLive && !document.hidden && live.state.kind === "live" && !tail?.paused) announce("refresh-volume");
-}, VOLUME_EVERY);
+  const form = find("#log-query[data-tailing='1']");
+  if (!form || document.hidden || live.state.kind !== "live" || tail?.paused) return;
+  // What must be parsed to be counted is counted less often.
+  if (Date.now() - counted < Number(form.dataset["refresh"] ?? VOLUME_EVERY)) return;
+  counted = Date.now();
+  announce("refresh-volume");
+}, TICK);
 setInterval(() => {
   if (!document.hidden && charts.length > 0) void refreshCharts(charts);
 }, CHARTS_EVERY);

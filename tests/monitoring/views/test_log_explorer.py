@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
@@ -18,6 +19,8 @@ from tests.factories.monitoring import log_batch, mixed_log_batch
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 LOGS = "/o/acme/logs"
+FAILED = '{host="a"} | json | status==500'
+FAILED_COUNTED = f"sum(count_over_time({FAILED} | drop __error__ [5m]))"
 STATUSES = ("200", "200", "500", None)
 
 
@@ -58,7 +61,10 @@ def shown(client, **query):
     ("query", "expected"),
     [
         ('{source="shop"} |= "JSON"', ["not <b>JSON</b>"]),
-        ('{source="shop"} | json | status=500 | took!="" | line_format "{{.took}}"', ["2ms"]),
+        (
+            '{source="shop"} | json | status=500 | took!="" | line_format "{{.took}}"',
+            ["2ms"],
+        ),
         ('{source="shop"} | status="200" | line_format "{{.host}}"', ["a", "a"]),
         ('{source="none"}', []),
     ],
@@ -75,7 +81,9 @@ def test_levels_and_sources_narrow_a_log_query(alice, lines):
 
 
 def test_the_histogram_counts_what_the_stages_let_through(alice, lines):
-    context = alice.get(LOGS, {"q": '{host="a"} | json | __error__="" | status >= 200'}).context
+    context = alice.get(
+        LOGS, {"q": '{host="a"} | json | __error__="" | status >= 200'}
+    ).context
 
     assert context["total"] == 3
     assert {row["value"]: row["count"] for row in context["levels"]} == {
@@ -278,10 +286,34 @@ def test_the_api_says_what_it_cannot_export(cast, query):
     assert response.json()["error"]["code"] == "invalid"
 
 
-def test_a_rule_is_offered_for_what_a_pattern_rule_can_watch(alice, lines):
-    def rule_url(query):
-        return alice.get(LOGS, {"q": query}).context["rule_url"]
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('{host="a"} |= "a.b"', {"kind": ["pattern"], "pattern": [r"a\.b"]}),
+        (
+            '{source="shop"} |~ "a.b"',
+            {"kind": ["pattern"], "pattern": ["a.b"], "source": ["shop"]},
+        ),
+        (
+            FAILED,
+            {
+                "kind": ["threshold"],
+                "language": ["logql"],
+                "query": [FAILED_COUNTED],
+            },
+        ),
+        (
+            'sum(rate({host="a"}[1m]))',
+            {
+                "kind": ["threshold"],
+                "language": ["logql"],
+                "query": ['sum(rate({host="a"}[1m]))'],
+            },
+        ),
+        ("{host=", {}),
+    ],
+)
+def test_a_rule_is_offered_for_what_is_found(alice, lines, query, expected):
+    url = alice.get(LOGS, {"q": query}).context["rule_url"]
 
-    assert "pattern=a%5C.b" in rule_url('{host="a"} |= "a.b"')
-    assert "pattern=a.b" in rule_url('{host="a"} |~ "a.b"')
-    assert rule_url('{host="a"} | json | status=500') == ""
+    assert parse_qs(urlsplit(url).query) == expected
