@@ -56,7 +56,7 @@ class LogFormatViewSet(
         "update": MAINTAIN,
         "partial_update": MAINTAIN,
         "destroy": MAINTAIN,
-        "test": READ,
+        "test": MAINTAIN,
     }
 
     @override
