@@ -121,6 +121,7 @@ class Streaming(Connector):
             sum(parcel.size for parcel in taken),
             move=move,
             more=(samples_of(self.spec, points),) if points else (),
+            rejected=self._rejected,
         )
 
     def _show(self, status: Status, now: datetime) -> None:
