@@ -23,6 +23,14 @@ TABLES = (SAMPLES, LOGS)
 OLDEST = timedelta(days=400)
 NEWEST = timedelta(days=2)
 
+# A merge leaves few dead rows, of megabytes each: their space is needed for the next
+# ones. PostgreSQL would by itself wait for a fifth of the table to be dead.
+_TIDY = """
+    autovacuum_vacuum_threshold = 16, autovacuum_vacuum_scale_factor = 0.02,
+    toast.autovacuum_vacuum_threshold = 2000,
+    toast.autovacuum_vacuum_scale_factor = 0.02
+"""
+
 _known: set[date] = set()
 
 _EXISTING = """
@@ -91,7 +99,9 @@ def _create(absent: list[tuple[str, date]]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [table])
             cursor.execute("SELECT to_regclass(%s)", [name])
             if cursor.fetchone() == (None,):
-                cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+                cursor.execute(
+                    f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL) WITH ({_TIDY})"
+                )
                 cursor.execute(
                     f"ALTER TABLE {table} ATTACH PARTITION {name}"
                     f" FOR VALUES FROM ('{day}') TO ('{end}')"

@@ -69,9 +69,10 @@ class Parser:
     ) -> ParsedBatch:
         source_id = origin.source_id
         own = self._own.get(origin.organization_id, {})
-        if source_id is None or source_id in self._set:
-            chosen = self._set.get(source_id or 0, "")
-            return self._read(batch, chosen, own, received_ns)
+        if source_id is None:
+            return self._read_pushed(origin, batch, own, received_ns)
+        if source_id in self._set:
+            return self._read(batch, self._set[source_id], own, received_ns)
         name = self._remembered.get(source_id)
         if name is None or (name == RAW and origin.pk % RAW_CHECKED_EVERY == 0):
             name = self._recognise(source_id, batch, own)
@@ -85,6 +86,24 @@ class Parser:
         if found == name.partition(WITHIN)[0]:
             return parsed
         return self._read(batch, found, own, received_ns)
+
+    def _read_pushed(
+        self, origin: InboxBatch, batch: LogBatch, own: OwnFormats, received_ns: int
+    ) -> ParsedBatch:
+        """Parse lines of no source by what their team's last ones were, if they fit."""
+        team = (origin.organization_id, origin.team_id)
+        known = "" if own else _last_pushed.get(team, "")
+        parsed = self._read(batch, known, own, received_ns)
+        if known and parsed.unmatched > (1 - SURE) * batch.count:
+            known, parsed = "", self._read(batch, "", own, received_ns)
+        if not known:
+            fits = parsed.unmatched <= (1 - SURE) * batch.count
+            is_sure = fits and batch.count >= ENOUGH_LINES
+            if is_sure and RAW not in parsed.format_name:
+                _remember_pushed(team, parsed.format_name)
+            else:
+                _last_pushed.pop(team, None)
+        return parsed
 
     def _read(
         self, batch: LogBatch, name: str, own: OwnFormats, received_ns: int
@@ -124,6 +143,18 @@ class Parser:
             self.changed.setdefault(source_id, before)
         self._remembered[source_id] = name
         self.recognised[source_id] = (name, confidence)
+
+
+# The format of the lines that a team, or an organization, pushed last without naming a
+# source: to find it takes as long as to parse thousands of lines.
+_last_pushed: dict[tuple[int, int | None], str] = {}
+_MOST_TEAMS = 10_000
+
+
+def _remember_pushed(team: tuple[int, int | None], name: str) -> None:
+    if len(_last_pushed) >= _MOST_TEAMS:
+        _last_pushed.clear()
+    _last_pushed[team] = name
 
 
 # What is asked of the sources of a claim.

@@ -75,6 +75,9 @@ def _drain_fresh(now: datetime, max_batches: int) -> DrainOutcome:
     except Exception as error:
         if is_passing(error):
             raise
+        if len(claimed) == 1:  # Alone it was already.
+            note_failure(claimed[0], error, now)
+            return DrainOutcome(failed=1)
         logger.warning("Draining %s batches one by one: %s", len(claimed), error)
     return _drain_each(claimed, now, DrainOutcome())
 

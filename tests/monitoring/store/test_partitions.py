@@ -38,6 +38,19 @@ def test_a_day_becomes_a_partition_of_both_tables():
     assert existing(partitions.SAMPLES) == ["monitoring_sampleblock_20260101"]
 
 
+def test_the_space_of_merged_blocks_is_soon_free():
+    partitions.ensure([DAYS[0]], now=NOW)
+
+    options = fetch(
+        "SELECT array_to_string(c.reloptions || t.reloptions, ' ') FROM pg_class c"
+        " JOIN pg_class t ON t.oid = c.reltoastrelid"
+        " WHERE c.oid = 'monitoring_logblock_20260101'::regclass",
+        (),
+    )[0][0]
+
+    assert options.count("autovacuum_vacuum_scale_factor=0.02") == 2
+
+
 def test_many_processes_may_make_the_same_days():
     def ensure(_turn):
         partitions.forget()

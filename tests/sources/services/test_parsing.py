@@ -46,6 +46,15 @@ def test_batches_of_one_source_are_parsed_as_one(cast, source):
     assert [b.table.column("line").to_pylist() for b in batches] == [["a", "b"]]
 
 
+def test_lines_pushed_without_a_source_are_parsed_by_what_they_are_now(cast):
+    found = [
+        fields(parsed(cast, log_batch(*lines))[0])
+        for lines in (JSON, JSON, LOGFMT, PLAIN, JSON)
+    ]
+
+    assert found == [{"msg"}, {"msg"}, {"msg", "code"}, set(), {"msg"}]
+
+
 def test_batches_of_different_seconds_keep_their_arrival(cast, source):
     late = [log_batch("a"), log_batch("b")]
     deposit(
