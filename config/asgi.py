@@ -6,10 +6,10 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.urls import path
 
 from config.services.pooling import use_pool
@@ -19,17 +19,18 @@ from config.services.web_server import spare_work
 # A web process that is run alone brings the embedded servers with it.
 ensure_running()
 use_pool(settings.DATABASES["default"], size=settings.DB_POOL_SIZE)
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Models may be imported only after Django is set up.
 from config.guard import RequestGuard  # noqa: E402 - see above
+from config.handler import SynchronousHandler  # noqa: E402 - see above
 from monitoring.api.loki.tail import TailConsumer  # noqa: E402 - see above
 from monitoring.consumers import LiveConsumer  # noqa: E402 - see above
 from sources.ingest import IngestEdge  # noqa: E402 - see above
 
 application = ProtocolTypeRouter(
     {
-        "http": IngestEdge(RequestGuard(django_application)),
+        "http": IngestEdge(RequestGuard(SynchronousHandler())),
         "websocket": AuthMiddlewareStack(
             URLRouter(
                 [
