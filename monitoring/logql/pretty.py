@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from monitoring.gotemplates.literals import quote
 from monitoring.labels import Matcher
-from monitoring.logql.literals import format_duration_ns, quote
+from monitoring.logql.literals import format_duration_ns
 from monitoring.logql.pipeline import parse
 from monitoring.logql.syntax import (
     Both,

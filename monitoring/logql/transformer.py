@@ -7,10 +7,11 @@ from typing import Any
 import lark
 from lark import Token
 
+from monitoring.gotemplates.literals import unquote
 from monitoring.labels import InvalidMatcherError, Matcher, MatchOp
 from monitoring.logql.errors import LogQLSyntaxError
 from monitoring.logql.expressions import checked
-from monitoring.logql.literals import duration_ns, size_bytes, unquote
+from monitoring.logql.literals import duration_ns, size_bytes
 from monitoring.logql.syntax import (
     Both,
     Condition,

@@ -11,12 +11,8 @@ from collections.abc import Mapping
 
 from alerts.evaluation.reasons import format_value
 from alerts.evaluation.templates.execution import Data, Execution
-from alerts.evaluation.templates.functions import (
-    NumberFormat,
-    Query,
-    Sample,
-)
-from alerts.evaluation.templates.syntax import TemplateError, parse
+from alerts.evaluation.templates.functions import Context, Query, Sample
+from monitoring.gotemplates import NumberFormat, TemplateError, parse
 
 __all__ = [
     "MAX_LENGTH",
@@ -58,7 +54,7 @@ def render(
     except TemplateError:
         return template
     data = Data(dict(labels), value, external_url)
-    return Execution(data, number, query).run(nodes)[:MAX_LENGTH]
+    return Execution(data, Context(number, query, external_url)).run(nodes)[:MAX_LENGTH]
 
 
 def render_all(

@@ -1,23 +1,24 @@
-"""The functions that templates may call: Prometheus's, and Go's own."""
+"""The functions of Prometheus that templates may call, beside Go's own."""
 
 from __future__ import annotations
 
-import html
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 import re2
 
-from alerts.evaluation.templates.syntax import TemplateError
+from monitoring import gotemplates
 from monitoring.durations import milliseconds_of
+from monitoring.gotemplates import Function, NumberFormat, TemplateError, printing
+from monitoring.gotemplates.functions import COMPARISONS, index, replaced, title
 from monitoring.promql.numbers import general
 
-_PRINTF = re.compile(r"%(?:(%)|([-+# 0]*)(\d{0,3})(?:\.(\d{0,2}))?([a-zA-Z]))")
 _LONGEST_TEXT = 20_000
 
 
@@ -29,7 +30,6 @@ class Sample:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-NumberFormat = Callable[[float], str]
 Query = Callable[[str], list[Sample]]
 
 
@@ -40,32 +40,6 @@ class Context:
     external_url: str
 
 
-def text_of(value: Any, number: NumberFormat) -> str:  # noqa: PLR0911 - one for each type
-    """Return what an action writes."""
-    match value:
-        case str():
-            return value
-        case None:
-            return "<no value>"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return number(value)
-        case dict():
-            inside = " ".join(f"{k}:{text_of(value[k], number)}" for k in sorted(value))
-            return f"map[{inside}]"
-        case list():
-            return "[" + " ".join(text_of(each, number) for each in value) + "]"
-    return str(value)
-
-
-def truth(value: Any) -> bool:
-    """Return whether Go takes it for true: not zero, not empty."""
-    return not (isinstance(value, float) and value == 0) and bool(value)
-
-
 def number_of(value: Any) -> float:
     try:
         return float(value)
@@ -73,16 +47,10 @@ def number_of(value: Any) -> float:
         raise TemplateError(f"{str(value)[:40]!r} is no number") from None
 
 
-def _one(arguments: Sequence[Any]) -> Any:
-    if len(arguments) != 1:
-        raise TemplateError("wrong number of arguments: want 1")
-    return arguments[0]
-
-
-def _texts(arguments: Sequence[Any], count: int) -> list[str]:
-    if len(arguments) != count or not all(isinstance(a, str) for a in arguments):
-        raise TemplateError(f"wrong arguments: want {count} texts")
-    return list(arguments)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TemplateError(f"{str(value)[:40]!r} is no text")
+    return value
 
 
 def humanize(value: float) -> str:
@@ -136,39 +104,29 @@ def _humanize_timestamp(value: float) -> str:
         raise TemplateError(f"{value} is no time") from None
 
 
-def _query(context: Context, arguments: Sequence[Any]) -> list[Sample]:
-    (text,) = _texts(arguments, 1)
-    if context.query is None:
+def _query(query: Query | None, text: Any) -> list[Sample]:
+    if query is None:
         raise TemplateError("there is nothing to query here")
-    return context.query(text)
+    return query(_text(text))
 
 
-def _first(context: Context, arguments: Sequence[Any]) -> Sample:
-    found = _one(arguments)
+def _first(found: Any) -> Sample:
     if not isinstance(found, list) or not found:
         raise TemplateError("first() called on vector with no elements")
-    sample: Sample = found[0]
-    return sample
+    return _sample(found[0])
 
 
-def _sample(arguments: Sequence[Any]) -> Sample:
-    found = _one(arguments)
+def _sample(found: Any) -> Sample:
     if not isinstance(found, Sample):
         raise TemplateError("this is no element of a query's answer")
     return found
 
 
-def _label(context: Context, arguments: Sequence[Any]) -> str:
-    if len(arguments) != 2 or not isinstance(arguments[1], Sample):  # noqa: PLR2004 - name, sample
-        raise TemplateError("wrong arguments: want a name and an element")
-    return arguments[1].labels.get(str(arguments[0]), "")
-
-
-def _sort_by_label(context: Context, arguments: Sequence[Any]) -> list[Sample]:
-    if len(arguments) != 2 or not isinstance(arguments[1], list):  # noqa: PLR2004 - name, answer
+def _sort_by_label(name: Any, found: Any) -> list[Sample]:
+    if not isinstance(found, list):
         raise TemplateError("wrong arguments: want a name and an answer")
-    name = str(arguments[0])
-    return sorted(arguments[1], key=lambda sample: sample.labels.get(name, ""))
+    name = _text(name)
+    return sorted(map(_sample, found), key=lambda sample: sample.labels.get(name, ""))
 
 
 def _pattern(text: str) -> Any:
@@ -178,62 +136,12 @@ def _pattern(text: str) -> Any:
         raise TemplateError(f"invalid regular expression {text!r}: {error}") from None
 
 
-def _replace(context: Context, arguments: Sequence[Any]) -> str:
-    pattern, replacement, text = _texts(arguments, 3)
-    wanted = re.sub(
-        r"\$(?:\{(\d)\}|(\d))", r"\\\1\2", replacement.replace("\\", "\\\\")
-    )
-    replaced: str = _pattern(pattern).sub(wanted, text[:_LONGEST_TEXT])
-    return replaced
+def _replace(pattern: str, replacement: str, text: str) -> str:
+    return replaced(_pattern(pattern), text[:_LONGEST_TEXT], replacement)
 
 
-def _match(context: Context, arguments: Sequence[Any]) -> bool:
-    pattern, text = _texts(arguments, 2)
+def _match(pattern: str, text: str) -> bool:
     return _pattern(pattern).search(text[:_LONGEST_TEXT]) is not None
-
-
-def _printf(context: Context, arguments: Sequence[Any]) -> str:
-    if not arguments or not isinstance(arguments[0], str):
-        raise TemplateError("printf wants a format")
-    values = list(arguments[1:])
-
-    def write(found: re.Match[str]) -> str:
-        percent, flags, width, digits, verb = found.groups()
-        if percent:
-            return "%"
-        if not values:
-            return f"%!{verb}(MISSING)"
-        text = _formatted(verb, flags, digits, values.pop(0), context.number)
-        return _padded(text, flags, int(width or 0))
-
-    return _PRINTF.sub(write, arguments[0])
-
-
-def _formatted(
-    verb: str, flags: str, digits: str | None, value: Any, number: NumberFormat
-) -> str:
-    if verb in "feEgG":
-        sign = "+" if "+" in flags else ""
-        if verb in "gG" and digits is None:
-            return general(number_of(value))
-        return f"{number_of(value):{sign}.{digits or 6 if digits != '' else 0}{verb}}"
-    if verb in "dxXob":
-        try:
-            return f"{int(number_of(value)):{verb}}"
-        except (ValueError, OverflowError):
-            raise TemplateError(f"{value} is no whole number") from None
-    text = text_of(value, number)
-    if verb == "q":
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if verb in "sv":
-        return text[: int(digits)] if digits else text
-    raise TemplateError(f"printf knows no %{verb}")
-
-
-def _padded(text: str, flags: str, width: int) -> str:
-    if "-" in flags:
-        return text.ljust(width)
-    return text.rjust(width, "0" if "0" in flags else " ")
 
 
 def _strip_port(text: str) -> str:
@@ -248,127 +156,78 @@ def _strip_domain(text: str) -> str:
     return host.partition(".")[0] + colon + port
 
 
-def _parse_duration(context: Context, arguments: Sequence[Any]) -> float:
-    (text,) = _texts(arguments, 1)
+def _parse_duration(text: str) -> float:
     found = milliseconds_of(text[:100], ordered=True)
     if found is None:
         raise TemplateError(f"not a valid duration string: {text[:40]!r}")
     return found / 1000
 
 
-def _compare(
-    holds: Callable[[Any, Any], bool],
-) -> Callable[[Context, Sequence[Any]], bool]:
-    def compare(context: Context, arguments: Sequence[Any]) -> bool:
-        if len(arguments) < 2:  # noqa: PLR2004 - it compares two
-            raise TemplateError("missing argument for comparison")
-        first, *others = arguments
-        try:
-            return any(holds(first, other) for other in others)
-        except TypeError:
-            raise TemplateError("incompatible types for comparison") from None
+def _link(view: str) -> Callable[[str], str]:
+    return lambda text: f"/graph?g0.expr={quote_plus(text)}&g0.tab={view}"
+
+
+def _of_number(function: Callable[[float], Any]) -> Function:
+    return lambda value: function(number_of(value))
+
+
+def _of_texts(function: Callable[..., Any]) -> Function:
+    return lambda *values: function(*map(_text, values))
+
+
+def _of_any_numbers(function: Callable[..., bool]) -> Function:
+    """Compare `$value`, which is a float, to whole numbers too."""
+
+    def compare(*values: Any) -> bool:
+        if any(isinstance(value, float) for value in values):
+            values = tuple(float(v) if type(v) is int else v for v in values)
+        return function(*values)
 
     return compare
 
 
-def _index(context: Context, arguments: Sequence[Any]) -> Any:
-    value, *keys = arguments or [None]
-    for key in keys:
-        if isinstance(value, dict):
-            value = value.get(str(key), "")
-        elif (
-            isinstance(value, list | str) and isinstance(key, int) and key < len(value)
-        ):
-            value = value[key]
-        else:
-            raise TemplateError("nothing stands there")
-    return value
-
-
-def _and(context: Context, arguments: Sequence[Any]) -> Any:
-    return next(
-        (a for a in arguments if not truth(a)), arguments[-1] if arguments else False
-    )
-
-
-def _or(context: Context, arguments: Sequence[Any]) -> Any:
-    return next(
-        (a for a in arguments if truth(a)), arguments[-1] if arguments else False
-    )
-
-
-def _len(context: Context, arguments: Sequence[Any]) -> int:
-    found = _one(arguments)
-    if not isinstance(found, str | list | dict):
-        raise TemplateError("this has no length")
-    return len(found)
-
-
-def _print(context: Context, arguments: Sequence[Any]) -> str:
-    return " ".join(text_of(each, context.number) for each in arguments)
-
-
-def _link(view: str) -> Callable[[Context, Sequence[Any]], str]:
-    def link(context: Context, arguments: Sequence[Any]) -> str:
-        (text,) = _texts(arguments, 1)
-        return f"/graph?g0.expr={quote_plus(text)}&g0.tab={view}"
-
-    return link
-
-
-def _of_number(
-    function: Callable[[float], Any],
-) -> Callable[[Context, Sequence[Any]], Any]:
-    return lambda context, arguments: function(number_of(_one(arguments)))
-
-
-def _of_text(function: Callable[[str], Any]) -> Callable[[Context, Sequence[Any]], Any]:
-    return lambda context, arguments: function(_texts(arguments, 1)[0])
-
-
-FUNCTIONS: dict[str, Callable[[Context, Sequence[Any]], Any]] = {
-    "query": _query,
-    "first": _first,
-    "value": lambda context, arguments: _sample(arguments).value,
-    "label": _label,
-    "strvalue": lambda context, arguments: _sample(arguments).labels.get(
-        "__value__", ""
-    ),
-    "sortByLabel": _sort_by_label,
-    "humanize": _of_number(humanize),
-    "humanize1024": _of_number(humanize_1024),
-    "humanizeDuration": _of_number(humanize_duration),
-    "humanizePercentage": _of_number(lambda value: f"{_short(value * 100)}%"),
-    "humanizeTimestamp": _of_number(_humanize_timestamp),
-    "toTime": _of_number(_humanize_timestamp),
-    "toUpper": _of_text(str.upper),
-    "toLower": _of_text(str.lower),
-    "title": _of_text(str.title),
-    "stripPort": _of_text(_strip_port),
-    "stripDomain": _of_text(_strip_domain),
-    "safeHtml": _of_text(lambda text: text),
-    "html": _of_text(html.escape),
-    "urlquery": _of_text(quote_plus),
-    "urlpath": _of_text(quote),
-    "match": _match,
-    "reReplaceAll": _replace,
-    "graphLink": _link("0"),
-    "tableLink": _link("1"),
-    "parseDuration": _parse_duration,
-    "externalURL": lambda context, arguments: context.external_url,
-    "pathPrefix": lambda context, arguments: urlsplit(context.external_url).path,
-    "printf": _printf,
-    "print": _print,
-    "println": lambda context, arguments: _print(context, arguments) + "\n",
-    "len": _len,
-    "index": _index,
-    "and": _and,
-    "or": _or,
-    "not": lambda context, arguments: not truth(_one(arguments)),
-    "eq": _compare(lambda a, b: a == b),
-    "ne": _compare(lambda a, b: a != b),
-    "lt": _compare(lambda a, b: a < b),
-    "le": _compare(lambda a, b: a <= b),
-    "gt": _compare(lambda a, b: a > b),
-    "ge": _compare(lambda a, b: a >= b),
+_NUMBERS: dict[str, Callable[[float], Any]] = {
+    "humanize": humanize,
+    "humanize1024": humanize_1024,
+    "humanizeDuration": humanize_duration,
+    "humanizePercentage": lambda value: f"{_short(value * 100)}%",
+    "humanizeTimestamp": _humanize_timestamp,
+    "toTime": _humanize_timestamp,
 }
+_TEXTS: dict[str, Callable[..., Any]] = {
+    "graphLink": _link("0"),
+    "match": _match,
+    "parseDuration": _parse_duration,
+    "reReplaceAll": _replace,
+    "safeHtml": str,
+    "stripDomain": _strip_domain,
+    "stripPort": _strip_port,
+    "tableLink": _link("1"),
+    "title": title,
+    "toLower": str.lower,
+    "toUpper": str.upper,
+    "urlpath": quote,
+}
+_FUNCTIONS: dict[str, Function] = {
+    **gotemplates.FUNCTIONS,
+    **{name: _of_any_numbers(function) for name, function in COMPARISONS.items()},
+    **{name: _of_number(function) for name, function in _NUMBERS.items()},
+    **{name: _of_texts(function) for name, function in _TEXTS.items()},
+    "first": _first,
+    # All maps are of texts, and such a map has an empty one for what it lacks.
+    "index": partial(index, missing=""),
+    "label": lambda name, sample: _sample(sample).labels.get(_text(name), ""),
+    "sortByLabel": _sort_by_label,
+    "strvalue": lambda sample: _sample(sample).labels.get("__value__", ""),
+    "value": lambda sample: _sample(sample).value,
+}
+
+
+def functions_of(context: Context) -> Mapping[str, Function]:
+    return {
+        **_FUNCTIONS,
+        **printing(context.number),
+        "externalURL": lambda: context.external_url,
+        "pathPrefix": lambda: urlsplit(context.external_url).path,
+        "query": lambda text: _query(context.query, text),
+    }

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitoring.gotemplates.literals import SURROGATES
 from monitoring.logql.columns import (
     Bools,
     Column,
@@ -30,7 +31,6 @@ from monitoring.logql.lines import (
     label_name,
     parsed_name,
 )
-from monitoring.logql.literals import SURROGATES
 
 LOGFMT_ERROR = "LogfmtParserErr"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitoring.gotemplates.literals import quote
 from monitoring.logql.columns import (
     Bools,
     Column,
@@ -20,7 +21,7 @@ from monitoring.logql.columns import (
     missing,
     texts,
 )
-from monitoring.logql.literals import duration_ns, quote, size_bytes
+from monitoring.logql.literals import duration_ns, size_bytes
 from monitoring.logql.syntax import Unit
 
 _FLOAT = re.compile(

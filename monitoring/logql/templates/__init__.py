@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.logql.templates.reading import parse_template
-from monitoring.logql.templates.running import Template
-from monitoring.logql.templates.values import TemplateError
+from monitoring.gotemplates import TemplateError
+from monitoring.logql.templates.running import Template, parse_template
 
 __all__ = ["Template", "TemplateError", "parse_template"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import math
-import re
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -15,25 +13,16 @@ from typing import Any
 
 import re2
 
+from monitoring import gotemplates
+from monitoring.gotemplates import Function, TemplateError, printing
+from monitoring.gotemplates.functions import grown, replaced, title
+from monitoring.gotemplates.values import bounded, text_of
 from monitoring.logql.expressions import checked
 from monitoring.logql.literals import size_bytes
 from monitoring.logql.stages.numbers import parse_seconds
 from monitoring.logql.templates.moments import Moment, read_moment, zone_of
-from monitoring.logql.templates.printing import printed, printf
-from monitoring.logql.templates.values import (
-    MAX_TEXT,
-    TemplateError,
-    bounded,
-    from_json,
-    is_true,
-    text_of,
-    to_float,
-    to_int,
-)
+from monitoring.logql.templates.values import from_json, to_float, to_int
 
-Function = Callable[..., Any]
-
-_REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 _EPOCH_UNITS = {5: 86_400 * 10**9, 10: 10**9, 13: 10**6, 16: 1000, 19: 1}
 
 
@@ -56,49 +45,29 @@ def _text(function: Callable[..., str]) -> Function:
     return lambda *values: bounded(function(*map(text_of, values)))
 
 
-def _grown(count: int, size: int) -> None:
-    if count > 0 and size > 0 and count * size > MAX_TEXT:
-        raise TemplateError(f"a text longer than {MAX_TEXT:,} characters")
-
-
 def _repeat(count: Any, text: Any) -> str:
     number, text = to_int(count), text_of(text)
-    _grown(number, len(text))
+    grown(number, len(text))
     return str(text) * max(0, number)
 
 
 def _replace(old: str, new: str, text: str) -> str:
-    _grown(text.count(old), len(new))
+    grown(text.count(old), len(new))
     return text.replace(old, new)
 
 
 def _replace_some(text: Any, old: Any, new: Any, count: Any) -> str:
     text, old, new = text_of(text), text_of(old), text_of(new)
-    _grown(text.count(old), len(new))
+    grown(text.count(old), len(new))
     return str(text.replace(old, new, to_int(count)))
 
 
 def _regex_replace(expression: str, text: str, replacement: str) -> str:
-    _grown(len(text) + 1, len(replacement) // 64)
-    names = _REFERENCE
-
-    def expanded(found: Any) -> str:
-        def reference(each: re.Match[str]) -> str:
-            if each[1]:
-                return "$"
-            name = each[2] or each[3]
-            try:
-                return found.group(int(name) if name.isdecimal() else name) or ""
-            except (IndexError, re2.error):
-                return ""
-
-        return names.sub(reference, replacement)
-
-    return str(_compiled(expression).sub(expanded, text))
+    return replaced(_compiled(expression), text, replacement)
 
 
 def _regex_literal(expression: str, text: str, replacement: str) -> str:
-    _grown(len(text) + 1, len(replacement) // 64)
+    grown(len(text) + 1, len(replacement) // 64)
     return str(_compiled(expression).sub(lambda _: replacement, text))
 
 
@@ -108,7 +77,7 @@ def _count(expression: Any, text: Any) -> int:
 
 def _indented(width: Any, text: Any) -> str:
     number, text = max(0, to_int(width)), text_of(text)
-    _grown(text.count("\n") + 1, number)
+    grown(text.count("\n") + 1, number)
     pad = " " * number
     return pad + str(text).replace("\n", "\n" + pad)
 
@@ -131,7 +100,7 @@ def _substr(start: Any, end: Any, text: Any) -> str:
 
 def _aligned(width: Any, text: Any, *, left: bool) -> str:
     number, text = to_int(width), text_of(text)
-    _grown(number, 1)
+    grown(number, 1)
     if number < 0 or number == len(text):
         return str(text)
     if number < len(text):
@@ -208,60 +177,6 @@ def _decoded(text: str) -> str:
         raise TemplateError(f"b64dec: {error}") from None
 
 
-def _index(value: Any, *keys: Any) -> Any:
-    for key in keys:
-        if isinstance(value, dict):
-            value = value.get(text_of(key))
-        elif isinstance(value, list | str) and 0 <= to_int(key) < len(value):
-            value = value[to_int(key)]
-        else:
-            raise TemplateError("index out of range")
-    return value
-
-
-def _length(value: Any) -> int:
-    if not isinstance(value, str | list | dict):
-        raise TemplateError("len of a value that has none")
-    return len(value.encode()) if isinstance(value, str) else len(value)
-
-
-def _comparable(one: Any, other: Any) -> None:
-    same = type(one) is type(other) or one is None or other is None
-    if not same or isinstance(one, list | dict):
-        raise TemplateError("incompatible types for comparison")
-
-
-def _equal(one: Any, *others: Any) -> bool:
-    if not others:
-        raise TemplateError("missing argument for comparison")
-    for other in others:
-        _comparable(one, other)
-        if one == other:
-            return True
-    return False
-
-
-def _less(one: Any, other: Any) -> bool:
-    _comparable(one, other)
-    if isinstance(one, Moment):
-        return bool(one.ns < other.ns)
-    if not isinstance(one, str | int | float):
-        raise TemplateError("invalid type for comparison")
-    return bool(one < other)
-
-
-def _first_false(*values: Any) -> Any:
-    return next((value for value in values if not is_true(value)), values[-1])
-
-
-def _first_true(*values: Any) -> Any:
-    return next((value for value in values if is_true(value)), values[-1])
-
-
-def _title(text: str) -> str:
-    return re.sub(r"(?<!\w)[^\W\d_]", lambda found: found[0].upper(), text)
-
-
 def _without_prefix(prefix: str, text: str) -> str:
     return text.removeprefix(prefix)
 
@@ -269,13 +184,12 @@ def _without_prefix(prefix: str, text: str) -> str:
 _TEXTS: dict[str, Callable[..., str]] = {
     "b64dec": _decoded,
     "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
-    "html": html.escape,
     "lower": str.lower,
     "regexReplaceAll": _regex_replace,
     "regexReplaceAllLiteral": _regex_literal,
     "replace": _replace,
-    "title": _title,
-    "Title": _title,
+    "title": title,
+    "Title": title,
     "ToLower": str.lower,
     "ToUpper": str.upper,
     "trim": str.strip,
@@ -291,39 +205,32 @@ _TEXTS: dict[str, Callable[..., str]] = {
     "upper": str.upper,
     "urldecode": urllib.parse.unquote_plus,
     "urlencode": urllib.parse.quote_plus,
-    "urlquery": urllib.parse.quote_plus,
 }
 FUNCTIONS: dict[str, Function] = {
+    **gotemplates.FUNCTIONS,
+    **printing(),
     **{name: _text(function) for name, function in _TEXTS.items()},
     "add": lambda *values: sum(map(to_int, values)),
     "addf": lambda *values: math.fsum(map(to_float, values)),
     "alignLeft": lambda width, text: _aligned(width, text, left=True),
     "alignRight": lambda width, text: _aligned(width, text, left=False),
-    "and": _first_false,
     "bytes": lambda text: size_bytes(text_of(text)),
     "ceil": _whole(math.ceil),
     "contains": lambda part, text: text_of(part) in text_of(text),
     "count": _count,
     "date": _date,
-    "default": lambda other, value="": value if is_true(value) else other,
+    "default": lambda other, value="": value or other,
     "div": _divided,
     "divf": _divided_f,
     "duration": lambda text: parse_seconds(text_of(text)),
     "duration_seconds": lambda text: parse_seconds(text_of(text)),
-    "eq": _equal,
     "float64": to_float,
     "floor": _whole(math.floor),
     "fromJson": lambda text: from_json(text_of(text)),
-    "ge": lambda one, other: not _less(one, other),
-    "gt": lambda one, other: not _less(one, other) and one != other,
     "hasPrefix": lambda part, text: text_of(text).startswith(text_of(part)),
     "hasSuffix": lambda part, text: text_of(text).endswith(text_of(part)),
     "indent": _indented,
-    "index": _index,
     "int": to_int,
-    "le": lambda one, other: _less(one, other) or one == other,
-    "len": _length,
-    "lt": _less,
     "max": lambda *values: max(map(to_int, values)),
     "maxf": lambda *values: max(map(to_float, values)),
     "min": lambda *values: min(map(to_int, values)),
@@ -331,14 +238,8 @@ FUNCTIONS: dict[str, Function] = {
     "mod": _modulo,
     "mul": lambda *values: math.prod(map(to_int, values)),
     "mulf": lambda *values: math.prod(map(to_float, values)),
-    "ne": lambda one, other: not _equal(one, other),
     "nindent": lambda width, text: "\n" + _indented(width, text),
-    "not": lambda value: not is_true(value),
     "now": lambda: Moment(time.time_ns()),
-    "or": _first_true,
-    "print": lambda *values: printed(values),
-    "printf": lambda template, *values: printf(text_of(template), *values),
-    "println": lambda *values: " ".join(map(text_of, values)) + "\n",
     "repeat": _repeat,
     "Replace": _replace_some,
     "round": _round,

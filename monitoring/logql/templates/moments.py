@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from typing_extensions import override
+
 _BILLION = 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULT_LAYOUT = "2006-01-02 15:04:05.999999999 -0700 MST"
@@ -94,9 +96,12 @@ class Moment:
         whole = _EPOCH + timedelta(seconds=self.ns // _BILLION)
         return whole.astimezone(self.zone)
 
-    @property
-    def text(self) -> str:
+    @override
+    def __str__(self) -> str:
         return self.laid_out(_DEFAULT_LAYOUT)
+
+    def __lt__(self, other: Moment) -> bool:
+        return self.ns < other.ns
 
     def laid_out(self, layout: str) -> str:
         """Return the time in a layout. Raises OverflowError for far years."""

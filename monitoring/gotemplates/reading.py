@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Container, Iterator
 
-from monitoring.logql.literals import unquote
-from monitoring.logql.templates.functions import FUNCTIONS
-from monitoring.logql.templates.nodes import (
+from monitoring.gotemplates.literals import unquote
+from monitoring.gotemplates.nodes import (
+    Block,
     Call,
     Field,
     If,
@@ -23,13 +22,9 @@ from monitoring.logql.templates.nodes import (
     Walk,
     With,
 )
-from monitoring.logql.templates.running import Template
-from monitoring.logql.templates.values import TemplateError
+from monitoring.gotemplates.values import TemplateError
 
 MAX_DEPTH = 32
-
-# Functions that need the line, and are no part of the others therefore.
-OF_THE_LINE = frozenset({"__line__", "__timestamp__"})
 
 _ACTION = re.compile(
     r"\{\{(?P<left>-\s)?(?P<inside>\s*/\*.*?\*/\s*|"
@@ -46,93 +41,104 @@ _TOKEN = re.compile(
 )
 _BLOCKS: dict[str, type[If | With | Range]] = {"if": If, "with": With, "range": Range}
 _REFUSED = {"block", "break", "continue", "define", "template"}
+_WORD = re.compile(r"([a-z]+)(?![\w.])\s*", re.ASCII)
+_CONSTANTS = {"true": True, "false": False, "nil": None}
 Token = tuple[str, str]
 
 
-@lru_cache(maxsize=256)
-def parse_template(text: str) -> Template:
-    """Raises TemplateError."""
-    return _Reader(text).template()
+def parse(text: str, known: Container[str] | None = None) -> tuple[Node, ...]:
+    """Read a template; of `known`, other functions are refused. Raises TemplateError.
+
+    Without `known`, a function that there is not is seen where it is called.
+    """
+    return _Reader(text, known).template()
 
 
-def _pieces(text: str) -> Iterator[tuple[bool, str]]:
-    """Yield texts, and the insides of actions (True), with blanks trimmed."""
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Yield texts, trimmed, and the insides of actions, with how they were written."""
     position, trim = 0, False
     for found in _ACTION.finditer(text):
         before = text[position : found.start()]
         if "{{" in before:
             raise TemplateError("unclosed action")
         before = before.lstrip() if trim else before
-        yield False, before.rstrip() if found["left"] else before
-        yield True, found["inside"]
+        yield before.rstrip() if found["left"] else before, ""
+        yield found["inside"], found[0]
         position, trim = found.end(), bool(found["right"])
     rest = text[position:]
     if "{{" in rest:
         raise TemplateError("unclosed action")
-    yield False, rest.lstrip() if trim else rest
+    yield rest.lstrip() if trim else rest, ""
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: Container[str] | None) -> None:
         self._pieces = _pieces(text)
+        self._known = known
         self._depth = 0
 
-    def template(self) -> Template:
-        nodes, ending = self._nodes()
+    def template(self) -> tuple[Node, ...]:
+        nodes, ending, _ = self._nodes()
         if ending:
             raise TemplateError(f"unexpected {{{{{ending}}}}}")
-        return Template(nodes)
+        return nodes
 
-    def _nodes(self) -> tuple[tuple[Node, ...], str]:
-        """Read up to the end of the block; return what has ended it."""
+    def _nodes(self) -> tuple[tuple[Node, ...], str, str]:
+        """Read up to the end of the block; return what has ended it, and its source."""
         nodes: list[Node] = []
-        for is_action, piece in self._pieces:
-            if not is_action:
+        for piece, source in self._pieces:
+            inside = piece.strip()
+            if not source:
                 if piece:
                     nodes.append(Text(piece))
-                continue
-            inside = piece.strip()
-            if inside.startswith("/*"):
-                continue
-            word, _, rest = inside.partition(" ")
-            if word in {"end", "else"}:
-                return tuple(nodes), inside
-            nodes.append(self._node(word, rest, inside))
-        return tuple(nodes), ""
+            elif not inside.startswith("/*"):
+                word, rest = _first_word(inside)
+                if word in {"end", "else"}:
+                    return tuple(nodes), inside, source
+                nodes.append(self._node(word, rest, inside, source))
+        return tuple(nodes), "", ""
 
-    def _node(self, word: str, rest: str, inside: str) -> Node:
+    def _node(self, word: str, rest: str, inside: str, source: str) -> Node:
         if word in _REFUSED:
             raise TemplateError(f"{{{{{word}}}}} is not supported")
         if word in _BLOCKS:
-            return self._block(word, rest)
-        return Output(_Action(inside).pipe())
+            return self._block(word, rest, source)
+        return Output(_Action(inside, self._known).pipe(), source)
 
-    def _block(self, word: str, rest: str) -> Node:
+    def _block(self, word: str, rest: str, source: str) -> Block:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise TemplateError(f"blocks nested more than {MAX_DEPTH} deep")
-        pipe = _Action(rest).pipe(for_range=word == "range")
-        body, ending = self._nodes()
+        pipe = _Action(rest, self._known).pipe(for_range=word == "range")
+        body, ending, ending_source = self._nodes()
         otherwise: tuple[Node, ...] = ()
         if ending.startswith("else"):
-            chained, _, condition = ending[len("else") :].strip().partition(" ")
+            chained, condition = _first_word(ending[len("else") :].strip())
             if chained in _BLOCKS:
-                otherwise, ending = (self._block(chained, condition),), "end"
-            elif chained:
-                raise TemplateError(f"unexpected {chained!r} in else")
+                otherwise = (self._block(chained, condition, ending_source),)
+                ending = "end"
+            elif ending != "else":
+                raise TemplateError(f"unexpected {chained or condition!r} in else")
             else:
-                otherwise, ending = self._nodes()
+                otherwise, ending, _ = self._nodes()
         self._depth -= 1
         if ending != "end":
             raise TemplateError(f"unexpected EOF: {{{{{word}}}}} has no {{{{end}}}}")
-        return _BLOCKS[word](pipe, body, otherwise)
+        return _BLOCKS[word](pipe, body, otherwise, source)
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """Return the word that a text begins with, if any, and the rest."""
+    found = _WORD.match(text)
+    return (found[1], text[found.end() :]) if found else ("", text)
 
 
 class _Action:
     """One action: `$x := f a b | g`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: Container[str] | None) -> None:
         self._tokens = list(_tokens(text))
+        self._known = known
         self._place = 0
         self._depth = 0
 
@@ -174,10 +180,9 @@ class _Action:
 
     def _command(self) -> Operand:
         kind, text = self._peek()
-        if kind == "word" and text not in {"true", "false", "nil"}:
+        if kind == "word" and text not in _CONSTANTS:
             self._place += 1
-            if text not in FUNCTIONS and text not in OF_THE_LINE:
-                raise TemplateError(f'function "{text}" not defined')
+            self._check(text)
             arguments = []
             while self._peek()[0] != "end" and self._peek()[1] not in {"|", ")"}:
                 arguments.append(self._operand())
@@ -204,14 +209,15 @@ class _Action:
                 return Literal(_literal(kind, text))
         raise TemplateError(f"unexpected {text!r}" if text else "missing value")
 
-    @staticmethod
-    def _word(text: str) -> Operand:
-        constants = {"true": True, "false": False, "nil": None}
-        if text in constants:
-            return Literal(constants[text])
-        if text not in FUNCTIONS and text not in OF_THE_LINE:
-            raise TemplateError(f'function "{text}" not defined')
+    def _word(self, text: str) -> Operand:
+        if text in _CONSTANTS:
+            return Literal(_CONSTANTS[text])
+        self._check(text)
         return Call(text, ())
+
+    def _check(self, function: str) -> None:
+        if self._known is not None and function not in self._known:
+            raise TemplateError(f'function "{function}" not defined')
 
     def _inner(self) -> Operand:
         self._depth += 1

@@ -1,21 +1,40 @@
-"""printf, as Go has it for texts and numbers."""
+"""print and printf, as Go has them for texts and numbers."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from monitoring.logql.literals import quote
-from monitoring.logql.templates.values import TemplateError, bounded, text_of
+from monitoring.gotemplates.literals import quote
+from monitoring.gotemplates.values import (
+    NumberFormat,
+    TemplateError,
+    bounded,
+    text_of,
+)
 from monitoring.promql.numbers import general
 
-_VERB = re.compile(r"%([-+ 0#]*)(\d+)?(?:\.(\d+))?(.)", re.DOTALL)
+_VERB = re.compile(r"%([-+ 0#]*)(\d+)?(?:\.(\d*))?(.)", re.DOTALL)
 _MAX_WIDTH = 4096
 
+# How a value is written.
+Text = Callable[[Any], str]
 
-def printf(template: str, *values: Any) -> str:
+
+def printing(number: NumberFormat = general) -> dict[str, Callable[..., str]]:
+    """Return the functions that print, writing floats in this format."""
+    text = text_of if number is general else partial(text_of, number=number)
+    return {
+        "print": lambda *values: _print(values, text),
+        "printf": lambda template, *values: _printf(text(template), values, text),
+        "println": lambda *values: bounded(" ".join(map(text, values)) + "\n"),
+    }
+
+
+def _printf(template: str, values: Sequence[Any], text_of: Text) -> str:
     """Raises TemplateError for widths beyond reason."""
     rest = list(values)
 
@@ -27,7 +46,9 @@ def printf(template: str, *values: Any) -> str:
             raise TemplateError("printf: a width beyond reason")
         if not rest:
             return f"%!{verb}(MISSING)"
-        text = _verb(verb, rest.pop(0), flags, precision)
+        # Nothing behind the point means none.
+        digits = None if precision is None else int(precision or 0)
+        text = _verb(verb, rest.pop(0), flags, digits, text_of)
         return _padded(text, flags, int(width or 0))
 
     text = _VERB.sub(written, template)
@@ -42,8 +63,10 @@ def _type(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _verb(verb: str, value: Any, flags: str, precision: str | None) -> str:
-    sign = "+" if "+" in flags and not isinstance(value, str) and value >= 0 else ""
+def _verb(
+    verb: str, value: Any, flags: str, precision: int | None, text_of: Text
+) -> str:
+    signed = "+" in flags and isinstance(value, int | float) and value >= 0
     text: str | None = None
     match verb, value:
         case "v", _:
@@ -57,16 +80,24 @@ def _verb(verb: str, value: Any, flags: str, precision: str | None) -> str:
         case "c", int() if value in range(sys.maxunicode + 1):
             text = chr(value)
         case (("f" | "F" | "e" | "E"), float()):
-            text = format(value, f".{precision or 6}{verb}")
-        case "g", float():
-            text = format(value, f".{precision}g") if precision else general(value)
-    return f"%!{verb}({_type(value)}={text_of(value)})" if text is None else sign + text
+            text = format(value, f".{6 if precision is None else precision}{verb}")
+        case (("g" | "G"), float()):
+            text = _shortest(verb, value, precision)
+    if text is None:
+        return f"%!{verb}({_type(value)}={text_of(value)})"
+    return "+" + text if signed else text
 
 
-def _of_text(verb: str, text: str, precision: str | None) -> str:
+def _shortest(verb: str, value: float, precision: int | None) -> str:
+    if precision is not None:
+        return format(value, f".{precision}{verb}")
+    return general(value) if verb == "g" else general(value).upper()
+
+
+def _of_text(verb: str, text: str, precision: int | None) -> str:
     if verb == "q":
         return quote(text)
-    cut = text if precision is None else text[: int(precision)]
+    cut = text[:precision]
     return cut.encode().hex() if verb == "x" else cut
 
 
@@ -78,8 +109,8 @@ def _padded(text: str, flags: str, width: int) -> str:
     return text.rjust(width)
 
 
-def printed(values: Sequence[Any]) -> str:
-    """Join values as Print does: blanks stand only between two that are no texts."""
+def _print(values: Sequence[Any], text_of: Text) -> str:
+    """Blanks stand only between two that are no texts."""
     out, before = "", ""
     for number, value in enumerate(values):
         plain = not isinstance(value, str) and not isinstance(before, str)

@@ -1,4 +1,4 @@
-"""The syntax tree of a template."""
+"""The syntax tree of a template; `source` is how an action was written."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Output:
     pipe: Pipe
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class If:
     pipe: Pipe
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class With:
     pipe: Pipe
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Range:
     pipe: Pipe
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
+    source: str
 
 
-Node = Text | Output | If | With | Range
+Block = If | With | Range
+Node = Text | Output | Block
