@@ -172,6 +172,9 @@ def _pattern_rule_url(request: ScopedRequest, template: str) -> str:
 def context(request: ScopedRequest) -> HttpResponse:
     """A line between those of its stream: by its id, or by stream, time and text."""
     scope, line_id = reading_scope(request), request.GET.get("id", "")
+    if not line_id and "at" not in request.GET:
+        # Of no line there is no context: lines are found on the explorer.
+        return redirect("logs", request.scope.organization_slug)
     try:
         if not line_id:
             return redirect(_by_id(request))

@@ -221,7 +221,7 @@ def test_a_line_without_an_id_is_found_by_stream_time_and_text(alice, lines, beg
 
 
 @pytest.mark.parametrize(
-    "place", [{}, {"id": "x"}, {"at": "9" * 30}, {"at": "1", "label.host": "a"}]
+    "place", [{"id": "x"}, {"at": "9" * 30}, {"at": "1", "label.host": "a"}]
 )
 def test_no_such_line_is_a_404(alice, lines, place):
     assert alice.get(LOGS + "/context", place, follow=True).status_code == 404
