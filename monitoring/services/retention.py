@@ -23,7 +23,7 @@ from monitoring.services.policy import (
     longest_kept_anywhere,
     policy_of,
 )
-from monitoring.store import deletion, engine, registry
+from monitoring.store import deletion, deltas, engine, registry
 from monitoring.store.blocks import Int64s
 from monitoring.store.days import StoredDay, stored_days
 from monitoring.store.tombstones import Tombstone, unit_of
@@ -67,6 +67,7 @@ def apply_retention(now: datetime) -> RetentionOutcome:
             blocks += sum(step.blocks for step in apply_rules(scope, now))
             series += _forget_series(organization.pk, now)
             streams += _forget_streams(organization.pk, now)
+    deltas.delete_orphans()
     return RetentionOutcome(dropped, blocks, series, streams)
 
 

@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring.models import LogBlock, LogStream, Metric, SampleBlock, Series
+from monitoring.models import (
+    DeltaTotal,
+    LogBlock,
+    LogStream,
+    Metric,
+    SampleBlock,
+    Series,
+)
 from monitoring.services.append import append_logs, append_samples
 from monitoring.services.retention import apply_retention, prepare_partitions
 from monitoring.store import registry
@@ -63,6 +70,20 @@ def test_series_and_streams_out_of_use_go_with_their_last_day(scope, settings):
     assert names(Series, "metric__name") == ["new"]
     assert names(Metric, "name") == ["new"]
     assert names(LogStream, "labels__source") == ["new"]
+
+
+def test_totals_of_deltas_go_with_their_series(scope, settings):
+    settings.METRIC_RETENTION_DAYS = settings.METRIC_ROLLUP_RETENTION_DAYS = 5
+    for name, moment in (("old", NOW - 20 * DAY), ("new", NOW)):
+        ms = int(moment.timestamp() * 1000)
+        deltas = sample_batch([({"__name__": name}, ms, 1.0)], is_delta=True)
+        append_samples(scope, deltas, team_id=None, now=moment)
+
+    apply_retention(NOW)
+
+    kept = Series.objects.visible_to(scope).values_list("pk", flat=True)
+    assert list(DeltaTotal.objects.values_list("series_id", flat=True)) == list(kept)
+    assert len(kept) == 1
 
 
 def test_what_a_deleted_organization_left_is_deleted(scope):
