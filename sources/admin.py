@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from typing_extensions import override
 
 from accounts.admin import (
@@ -15,8 +16,23 @@ from accounts.admin import (
     ServiceForm,
     admin_scope,
 )
-from sources.models import Cursor, DeadLetter, InboxBatch, PipelineMinute, Source
+from sources.models import (
+    Cursor,
+    DeadLetter,
+    Heartbeat,
+    InboxBatch,
+    LogFormat,
+    PipelineMinute,
+    Source,
+)
+from sources.services import log_formats
 from sources.services.configs import shown_config
+from sources.services.heartbeats.settings import (
+    HeartbeatSettings,
+    create_heartbeat,
+    delete_heartbeat,
+    update_heartbeat,
+)
 from sources.services.kinds import CHOICES
 from sources.services.sources import (
     InvalidSourceError,
@@ -59,6 +75,8 @@ class SourceForm(ServiceForm):
     def save_by_service(self) -> Source:
         data = self.cleaned_data
         settings = {name: data[name] for name in SETTINGS if name in data}
+        for name in {"config", "processing"} & settings.keys():
+            settings[name] = settings[name] or {}
         stored = Source.unscoped.filter(pk=self.instance.pk).first()
         organization = stored.organization if stored else data["organization"]
         scope = admin_scope(self.request, organization)
@@ -114,3 +132,68 @@ class CursorAdmin(ReadOnlyAdmin):
 class PipelineMinuteAdmin(ReadOnlyAdmin):
     list_display = ["minute", "organization", "lines", "samples", "batches", "failures"]
     list_filter = ["organization"]
+
+
+class HeartbeatForm(ServiceForm):
+    refusal = InvalidSourceError
+
+    class Meta:
+        model = Heartbeat
+        fields = ["organization", *HeartbeatSettings.names()]
+
+    @override
+    def save_by_service(self) -> Heartbeat:
+        given = dict(self.cleaned_data)
+        stored = Heartbeat.unscoped.filter(pk=self.instance.pk).first()
+        organization = given.pop("organization", None)
+        organization = stored.organization if stored else organization
+        scope, now = admin_scope(self.request, organization), timezone.now()
+        if stored is None:
+            return create_heartbeat(scope, HeartbeatSettings(**given), now=now)
+        return update_heartbeat(scope, stored, given, now=now)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ServiceAdmin):
+    """Its pings and its address are on its page."""
+
+    form = HeartbeatForm
+    list_display = ["name", "status", "kind", "last_ping_at", "team", "organization"]
+    list_filter = ["status", "kind", "organization"]
+    search_fields = ["name", "slug"]
+    list_select_related = ["team", "organization"]
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_heartbeat(admin_scope(request, obj.organization), obj)
+
+
+class LogFormatForm(ServiceForm):
+    refusal = InvalidSourceError
+
+    class Meta:
+        model = LogFormat
+        fields = ["organization", *log_formats.SETTINGS]
+
+    @override
+    def save_by_service(self) -> LogFormat:
+        given = dict(self.cleaned_data)
+        stored = LogFormat.unscoped.filter(pk=self.instance.pk).first()
+        organization = given.pop("organization", None)
+        organization = stored.organization if stored else organization
+        scope = admin_scope(self.request, organization)
+        if stored is None:
+            return log_formats.create_format(scope, **given)
+        return log_formats.update_format(scope, stored, **given)
+
+
+@admin.register(LogFormat)
+class LogFormatAdmin(ServiceAdmin):
+    form = LogFormatForm
+    list_display = ["name", "title", "syntax", "detected", "organization"]
+    list_filter = ["syntax", "organization"]
+    search_fields = ["name", "title"]
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        log_formats.delete_format(admin_scope(request, obj.organization), obj)

@@ -23,13 +23,21 @@ from accounts.models import (
 )
 from accounts.scope import Role, TeamRole
 from accounts.services.audit import first_break
-from alerts.models import NotificationChannel, Rule, Transition
-from monitoring.models import LogStream, Metric, Series
+from alerts.models import NotificationChannel, Rule, RuleGroup, Transition
+from monitoring.models import (
+    DeleteRequest,
+    LogStream,
+    Metric,
+    RetentionRule,
+    Series,
+)
 from sources.models import (
     BatchKind,
     Cursor,
     DeadLetter,
+    Heartbeat,
     InboxBatch,
+    LogFormat,
     PipelineMinute,
     Source,
 )
@@ -54,7 +62,9 @@ READ_ONLY = {
     "accounts.AuditEntry",
     "alerts.Alert",
     "alerts.Notification",
+    "alerts.RuleGroup",
     "accounts.ProcessHeartbeat",
+    "monitoring.DeleteRequest",
     "monitoring.LogStream",
     "monitoring.Metric",
     "monitoring.Series",
@@ -67,14 +77,31 @@ READ_ONLY = {
 UNSEEN = {
     "accounts.TeamMembership",
     "alerts.PatternCount",
+    "alerts.RuleGroupState",
     "alerts.RuleLevel",
     "alerts.RuleState",
     "alerts.Transition",
+    "monitoring.ArchiveFile",
+    "monitoring.ArchivePiece",
+    "monitoring.DeltaTotal",
+    "monitoring.Exemplar",
+    "monitoring.LifecycleState",
     "monitoring.LogBlock",
+    "monitoring.LogPattern",
+    "monitoring.LogPatternHour",
+    "monitoring.PatternState",
+    "monitoring.RetentionPass",
     "monitoring.SampleBlock",
+    "sources.HeartbeatFlip",
+    "sources.HeartbeatPing",
     "sources.IngestReceipt",
+    "sources.KnownValue",
+    "sources.PingKey",
+    "sources.PushedGroup",
     "sources.SourceMinute",
     "sources.SourceState",
+    "sources.SourceStream",
+    "sources.SourceTargets",
 }
 
 
@@ -119,7 +146,33 @@ def furnish(cast, organization, team, word) -> dict[type[models.Model], int]:
     stream = LogStream.unscoped.create(
         organization=organization, labels={"w": word}, fingerprint=1, last_seen=now
     )
-    made = [membership, channel, rule, alert, notification, source, letter, inbox]
+    group = RuleGroup.unscoped.create(
+        organization=organization, namespace=word, name=word
+    )
+    rule_of_time = RetentionRule.unscoped.create(
+        organization=organization,
+        signal="logs",
+        selector="{}",
+        position=1,
+        keep_for=timedelta(days=1),
+    )
+    request = DeleteRequest.unscoped.create(
+        organization=organization,
+        signal="logs",
+        selectors=[word],
+        start_ns=0,
+        end_ns=1,
+        ids=[],
+        marker=0,
+        age=0,
+        created_at=now,
+    )
+    job = Heartbeat.unscoped.create(organization=organization, name=word)
+    written = LogFormat.unscoped.create(
+        organization=organization, name=word, syntax="pattern", expression="<line>"
+    )
+    made = [group, rule_of_time, request, job, written]
+    made += [membership, channel, rule, alert, notification, source, letter, inbox]
     made += [cursor, minute, metric, series, stream, person, organization, team]
     made += [organization.apitoken_set.get(), organization.auditentry_set.first()]
     return {type(thing): thing.pk for thing in made}

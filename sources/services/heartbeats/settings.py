@@ -58,6 +58,10 @@ class HeartbeatSettings:
     manual_resume: bool = False
 
     @classmethod
+    def names(cls) -> list[str]:
+        return [f.name for f in fields(cls)]
+
+    @classmethod
     def of(cls, heartbeat: Heartbeat) -> HeartbeatSettings:
         return cls(**{f.name: getattr(heartbeat, f.name) for f in fields(cls)})
 
