@@ -339,6 +339,22 @@ def test_a_page_touches_few_blocks(scope, decoded):
     assert len(set(decoded)) <= 6
 
 
+def test_a_block_that_is_kept_open_is_read_once_and_seen_by_its_owner_alone(
+    scope, decoded, monkeypatch
+):
+    monkeypatch.setattr(logs_store, "LEAST_TEXT", 0)
+    append(scope, log_batch([(NOW_NS - n, f"line {n}") for n in range(9)]))
+    query = dataclasses.replace(EVERYTHING, contains="line 7")
+    stranger = system_scope(OrganizationFactory())
+
+    counts = [logs.count_logs(reader, query) for reader in (scope, scope, stranger)]
+    page = logs.read_logs(scope, query)
+
+    assert counts == [1, 1, 0]
+    assert [record.line for record in page.records] == ["line 7"]
+    assert len(decoded) == 1
+
+
 def test_counting_whole_blocks_decodes_none(scope, decoded):
     append(scope, log_batch([(NOW_NS - n, f"line {n}") for n in range(9)]))
     query = dataclasses.replace(EVERYTHING, levels=frozenset({Level.INFO}))
