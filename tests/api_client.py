@@ -18,7 +18,9 @@ class TokenClient(APIClient):
         self.credentials(**headers)
 
     def generic(self, method, path, *args, **kwargs):
-        if path.startswith("/") and not path.startswith(("/api/", "/prometheus/", "/loki/")):
+        if path.startswith("/") and not path.startswith(
+            ("/api/", "/prometheus/", "/loki/")
+        ):
             path = f"/api/v1{path}"
         return super().generic(method, path, *args, **kwargs)
 
