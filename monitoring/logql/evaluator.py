@@ -13,7 +13,7 @@ from monitoring.logql.syntax import Grouping, RangeAggregation
 from monitoring.promql.aggregations import aggregate
 from monitoring.promql.annotations import Annotations
 from monitoring.promql.binary import evaluate_binary
-from monitoring.promql.context import Evaluation
+from monitoring.promql.context import Evaluation, Operands
 from monitoring.promql.functions.conversions import call_vector
 from monitoring.promql.functions.labelling import call_label_replace
 from monitoring.promql.functions.sorting import call_sort
@@ -31,7 +31,7 @@ from monitoring.promql.syntax import (
     VectorSelector,
     bare,
 )
-from monitoring.promql.values import Floats, Grid, Scalar, Text, Value, Vector
+from monitoring.promql.values import Grid, Scalar, Text, Value, Vector
 from monitoring.promql.windows import RangeVector
 
 _FUNCTIONS: dict[str, Callable[[Evaluation, Call, Grid], Vector]] = {
@@ -58,7 +58,7 @@ class Evaluated(Source):
 
 
 @dataclass(slots=True)
-class Evaluator:
+class Evaluator(Operands):
     """One query while it runs (promql.context.Evaluation)."""
 
     outer: Grid
@@ -102,21 +102,6 @@ class Evaluator:
             found = self.reader.evaluate(inner, Grouping(node.labels))
             node = replace(node, expr=Evaluated(found))
         return aggregate(self, node, grid)
-
-    def vector(self, expr: Expr, grid: Grid) -> Vector:
-        value = self.evaluate(expr, grid)
-        assert isinstance(value, Vector)  # noqa: S101  # the parser has checked types
-        return value
-
-    def scalar(self, expr: Expr, grid: Grid) -> Floats:
-        value = self.evaluate(expr, grid)
-        assert isinstance(value, Scalar)  # noqa: S101  # the parser has checked types
-        return value.values
-
-    def text(self, expr: Expr) -> str:
-        value = self.evaluate(expr, self.outer)
-        assert isinstance(value, Text)  # noqa: S101  # the parser has checked types
-        return value.value
 
     def windows(self, expr: Expr, grid: Grid) -> RangeVector:
         raise AssertionError("LogQL has no range vectors of samples")

@@ -9,7 +9,7 @@ from monitoring.promql.annotations import Annotations
 from monitoring.promql.limits import Budget
 from monitoring.promql.rolled import RolledVector
 from monitoring.promql.syntax import Expr, Subquery, VectorSelector
-from monitoring.promql.values import Floats, Grid, Value, Vector
+from monitoring.promql.values import Floats, Grid, Scalar, Text, Value, Vector
 from monitoring.promql.windows import RangeVector
 
 
@@ -43,3 +43,24 @@ class Evaluation(Protocol):
     def moved(self, subquery: Subquery, grid: Grid) -> Grid:
         """Return the times that the subquery's `@` and `offset` make of the grid's."""
         ...
+
+
+class Operands:
+    """What an expression is worth as the type that the parser has checked it to be."""
+
+    __slots__ = ()
+
+    def vector(self: Evaluation, expr: Expr, grid: Grid) -> Vector:
+        value = self.evaluate(expr, grid)
+        assert isinstance(value, Vector)  # noqa: S101  # the parser has checked types
+        return value
+
+    def scalar(self: Evaluation, expr: Expr, grid: Grid) -> Floats:
+        value = self.evaluate(expr, grid)
+        assert isinstance(value, Scalar)  # noqa: S101  # the parser has checked types
+        return value.values
+
+    def text(self: Evaluation, expr: Expr) -> str:
+        value = self.evaluate(expr, self.outer)
+        assert isinstance(value, Text)  # noqa: S101  # the parser has checked types
+        return value.value

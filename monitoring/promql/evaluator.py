@@ -10,6 +10,7 @@ import numpy as np
 from monitoring.promql.aggregations import aggregate
 from monitoring.promql.annotations import Annotations
 from monitoring.promql.binary import evaluate_binary
+from monitoring.promql.context import Operands
 from monitoring.promql.errors import UnsupportedError
 from monitoring.promql.functions import FUNCTIONS
 from monitoring.promql.limits import Budget
@@ -30,12 +31,12 @@ from monitoring.promql.syntax import (
     bare,
     is_constant,
 )
-from monitoring.promql.values import Floats, Grid, Scalar, Text, Value, Vector
+from monitoring.promql.values import Grid, Scalar, Text, Value, Vector
 from monitoring.promql.windows import RangeVector
 
 
 @dataclass(slots=True)
-class Evaluator:
+class Evaluator(Operands):
     """One query while it runs (context.Evaluation)."""
 
     outer: Grid
@@ -74,21 +75,6 @@ class Evaluator:
         if function is None:
             raise UnsupportedError(f"the function {call.name}() is not supported")
         return function(self, call, grid)
-
-    def vector(self, expr: Expr, grid: Grid) -> Vector:
-        value = self.evaluate(expr, grid)
-        assert isinstance(value, Vector)  # noqa: S101  # the parser has checked types
-        return value
-
-    def scalar(self, expr: Expr, grid: Grid) -> Floats:
-        value = self.evaluate(expr, grid)
-        assert isinstance(value, Scalar)  # noqa: S101  # the parser has checked types
-        return value.values
-
-    def text(self, expr: Expr) -> str:
-        value = self.evaluate(expr, self.outer)
-        assert isinstance(value, Text)  # noqa: S101  # the parser has checked types
-        return value.value
 
     def windows(self, expr: Expr, grid: Grid) -> RangeVector:
         match bare(expr):

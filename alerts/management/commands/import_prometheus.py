@@ -12,8 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from typing_extensions import override
 
-from accounts.models import Organization, Team
-from accounts.scope import Scope
+from accounts.management.owners import add_owner_arguments, owner_named
 from alerts.evaluation.grouped import RuleGroupDraft
 from alerts.evaluation.rule_files import (
     RuleFileError,
@@ -36,8 +35,7 @@ class Command(BaseCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
-        parser.add_argument("--organization", required=True, metavar="SLUG")
-        parser.add_argument("--team", metavar="SLUG", help="whose rules they are")
+        add_owner_arguments(parser, of_team="whose rules they are")
         parser.add_argument(
             "--namespace", help="instead of the file's name without its ending"
         )
@@ -50,7 +48,7 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        scope, team = _owner(options["organization"], options["team"])
+        scope, team = owner_named(options)
         drafts = self._read(options)
         now = timezone.now()
         counts: Counter[str] = Counter()
@@ -111,19 +109,6 @@ class Command(BaseCommand):
             for pattern in config.rule_files:
                 for found in _glob(path.parent, pattern):
                     yield found, config.interval
-
-
-def _owner(slug: str, team_slug: str | None) -> tuple[Scope, Team | None]:
-    organization = Organization.objects.filter(slug=slug).first()
-    if organization is None:
-        raise CommandError(f"There is no organization “{slug}”.")
-    scope = Scope.of_system(organization.pk, organization.slug)
-    if team_slug is None:
-        return scope, None
-    team = Team.objects.visible_to(scope).filter(slug=team_slug).first()
-    if team is None:
-        raise CommandError(f"There is no team “{team_slug}”.")
-    return scope, team
 
 
 def _glob(directory: Path, pattern: str) -> list[Path]:

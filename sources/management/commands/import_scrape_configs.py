@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from typing_extensions import override
 
-from accounts.models import Organization, Team
+from accounts.management.owners import add_owner_arguments, owner_named
+from accounts.models import Team
 from accounts.scope import Scope
 from sources.models import Source
 from sources.services.prometheus_import import (
@@ -28,15 +29,14 @@ class Command(BaseCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--organization", required=True, metavar="SLUG")
-        parser.add_argument("--team", metavar="SLUG", help="whose sources they are")
+        add_owner_arguments(parser, of_team="whose sources they are")
         parser.add_argument(
             "--dry-run", action="store_true", help="check and tell, but write nothing"
         )
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        scope, team = _owner(options["organization"], options["team"])
+        scope, team = owner_named(options)
         drafts = _drafts(options["file"])
         with transaction.atomic():
             for draft in drafts:
@@ -69,16 +69,3 @@ def _put(scope: Scope, draft: SourceDraft, team: Team | None) -> str:
     except InvalidSourceError as error:
         raise CommandError(f"{draft.name}: {error}") from None
     return "unchanged" if changed.updated_at == existing.updated_at else "updated"
-
-
-def _owner(slug: str, team_slug: str | None) -> tuple[Scope, Team | None]:
-    organization = Organization.objects.filter(slug=slug).first()
-    if organization is None:
-        raise CommandError(f"There is no organization {slug!r}.")
-    scope = Scope.of_system(organization.pk, organization.slug)
-    if team_slug is None:
-        return scope, None
-    team = Team.objects.visible_to(scope).filter(slug=team_slug).first()
-    if team is None:
-        raise CommandError(f"There is no team {team_slug!r}.")
-    return scope, team

@@ -130,7 +130,7 @@ def test_a_dry_run_writes_nothing(run):
 def test_an_unknown_organization_is_told(tmp_path):
     (tmp_path / "p.yml").write_text("{}")
 
-    with pytest.raises(CommandError, match="no organization 'nobody'"):
+    with pytest.raises(CommandError, match="no organization “nobody”"):
         call_command(
             *("import_scrape_configs", str(tmp_path / "p.yml")),
             *("--organization", "nobody"),
