@@ -18,6 +18,11 @@ from accounts.services.availability import UnavailableError
 logger = logging.getLogger(__name__)
 
 
+class Conflict(exceptions.APIException):
+    status_code = 409
+    default_code = "conflict"
+
+
 class DatabaseUnavailable(exceptions.APIException):
     status_code = 503
     default_code = "database_unavailable"

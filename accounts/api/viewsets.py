@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from rest_framework import permissions, views, viewsets
+from rest_framework import mixins, permissions, views, viewsets
 from rest_framework.request import Request
 from typing_extensions import override
 
@@ -78,4 +78,32 @@ class ScopedAPI(views.APIView):
 
 
 class OrganizationViewSet(ScopedAPI, viewsets.GenericViewSet[Any]):
-    """A viewset of one organization's things; `access` names every action's demand."""
+    """A viewset of one organization's things; `access` names every action's demand.
+
+    A `queryset` of none says which model it is about, where there is no request:
+    while the OpenAPI document is made.
+    """
+
+    @override
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = dict(super().get_serializer_context())
+        if not getattr(self, "swagger_fake_view", False):
+            context["scope"] = self.scope
+        return context
+
+
+class EditableViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    OrganizationViewSet,
+):
+    """A viewset of things that are made, changed and deleted over the API."""
+
+
+def editable_by(access: Access) -> dict[str, Access]:
+    """Return what an EditableViewSet asks of its actors: reading is for all."""
+    writes = ("create", "update", "partial_update", "destroy")
+    return {"list": READ, "retrieve": READ, **dict.fromkeys(writes, access)}

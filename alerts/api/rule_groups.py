@@ -10,18 +10,18 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
 from accounts.api.serializers import StrictSerializer
-from accounts.api.viewsets import MAINTAIN, READ, OrganizationViewSet
+from accounts.api.viewsets import MAINTAIN, EditableViewSet, editable_by
 from alerts.api import parameters
 from alerts.api.fields import SecondsField, TeamField
 from alerts.api.serializers import RuleHealthSerializer
-from alerts.api.views import ScopedContext, domain_errors
+from alerts.api.views import Filtered, domain_errors
 from alerts.evaluation.grouped import GroupedKind, GroupedRule, RuleGroupDraft
 from alerts.models import RuleGroup
 from alerts.services import rule_groups
@@ -121,28 +121,13 @@ _NOTHING = RuleGroupDraft(namespace="", name="", rules=())
 
 
 @extend_schema(tags=["rule groups"])
-class RuleGroupViewSet(
-    ScopedContext,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class RuleGroupViewSet(Filtered, EditableViewSet):
     """Recording and alerting rules as Prometheus has them, group by group."""
 
     serializer_class = RuleGroupSerializer
     queryset = RuleGroup.unscoped.none()
     filter_backends: list[Any] = []
-    access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
-    }
+    access = editable_by(MAINTAIN)
 
     @override
     def get_queryset(self) -> QuerySet[RuleGroup]:

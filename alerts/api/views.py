@@ -16,11 +16,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
+from accounts.api.errors import Conflict
 from accounts.api.viewsets import (
     MAINTAIN,
     READ,
     RESPOND,
+    EditableViewSet,
     OrganizationViewSet,
+    editable_by,
 )
 from alerts.api import parameters, serializers
 from alerts.api.schema import (
@@ -38,11 +41,6 @@ from alerts.services.channels import ChannelDraft, InvalidChannelError
 from alerts.services.presentation import preview_json
 from alerts.services.previews import PreviewError, preview
 from alerts.services.rule_drafts import InvalidRuleError, draft_of
-
-
-class Conflict(exceptions.APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class DeliveryFailed(exceptions.APIException):
@@ -67,11 +65,8 @@ def domain_errors() -> Iterator[None]:
         raise DeliveryFailed(str(error)) from None
 
 
-class ScopedContext:
-    """Gives serializers the scope, and lists their filters."""
-
-    def get_serializer_context(self: Any) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "scope": self.scope}  # type: ignore[misc]  # a mixin
+class Filtered:
+    """Narrows lists as their parameters say."""
 
     def filtered(self: Any, rows: QuerySet[Any], known: Any) -> QuerySet[Any]:
         if self.action != "list":
@@ -81,27 +76,14 @@ class ScopedContext:
 
 
 @extend_schema(tags=["rules"])
-class RuleViewSet(
-    ScopedContext,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class RuleViewSet(Filtered, EditableViewSet):
     """Rules: what must not happen, and how bad it is when it does."""
 
     serializer_class = serializers.RuleSerializer
     queryset = Rule.unscoped.none()
     filter_backends: list[Any] = []
     access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
+        **editable_by(MAINTAIN),
         "preview": READ,
     }
 
@@ -172,7 +154,7 @@ class RuleViewSet(
 
 @extend_schema(tags=["alerts"])
 class AlertViewSet(
-    ScopedContext,
+    Filtered,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     OrganizationViewSet,
@@ -290,27 +272,14 @@ class AlertViewSet(
 
 
 @extend_schema(tags=["notifications"])
-class ChannelViewSet(
-    ScopedContext,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class ChannelViewSet(Filtered, EditableViewSet):
     """Where notifications go: e-mail lists and webhooks."""
 
     serializer_class = serializers.ChannelSerializer
     queryset = NotificationChannel.unscoped.none()
     filter_backends: list[Any] = []
     access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
+        **editable_by(MAINTAIN),
         "test": MAINTAIN,
     }
 
@@ -360,7 +329,7 @@ class ChannelViewSet(
 
 @extend_schema(tags=["notifications"])
 class NotificationViewSet(
-    ScopedContext,
+    Filtered,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     OrganizationViewSet,

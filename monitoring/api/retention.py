@@ -17,11 +17,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
+from accounts.api.errors import Conflict
 from accounts.api.viewsets import (
     ADMINISTER,
     READ,
+    EditableViewSet,
     OrganizationViewSet,
     ScopedAPI,
+    editable_by,
 )
 from monitoring.api import retention_serializers as serializers
 from monitoring.models import DeleteRequest, RetentionRule, Signal
@@ -32,11 +35,6 @@ from monitoring.services.retention_rules import (
     RetentionDraft,
     keep_for_text,
 )
-
-
-class Conflict(exceptions.APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 @contextmanager
@@ -53,14 +51,7 @@ def domain_errors() -> Iterator[None]:
 
 
 @extend_schema(tags=["retention"])
-class RetentionRuleViewSet(
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class RetentionRuleViewSet(EditableViewSet):
     """Rules of retention, in the order in which they are asked: the first decides."""
 
     serializer_class = serializers.RetentionRuleSerializer
@@ -68,22 +59,13 @@ class RetentionRuleViewSet(
     filter_backends: list[Any] = []
     pagination_class = None
     access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": ADMINISTER,
-        "update": ADMINISTER,
-        "partial_update": ADMINISTER,
-        "destroy": ADMINISTER,
+        **editable_by(ADMINISTER),
         "order": ADMINISTER,
     }
 
     @override
     def get_queryset(self) -> QuerySet[RetentionRule]:
         return retention_rules.visible_rules(self.scope)
-
-    @override
-    def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "scope": self.scope}
 
     @extend_schema(responses=serializers.RetentionRuleListSerializer)
     @override

@@ -6,14 +6,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
-from accounts.api.viewsets import MAINTAIN, READ, OrganizationViewSet
+from accounts.api.viewsets import MAINTAIN, EditableViewSet, editable_by
 from sources.api.serializers import (
     FormatTestedSerializer,
     FormatTestSerializer,
@@ -38,31 +37,18 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-class LogFormatViewSet(
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class LogFormatViewSet(EditableViewSet):
     """Formats of lines that the organization describes itself."""
 
     serializer_class = LogFormatSerializer
+    queryset = LogFormat.unscoped.none()
     access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
+        **editable_by(MAINTAIN),
         "test": MAINTAIN,
     }
 
     @override
     def get_queryset(self) -> QuerySet[LogFormat]:
-        if getattr(self, "swagger_fake_view", False):
-            return LogFormat.unscoped.none()
         return LogFormat.objects.visible_to(self.scope)
 
     @override

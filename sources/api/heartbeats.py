@@ -12,14 +12,20 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import exceptions, mixins, status
+from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
-from accounts.api.viewsets import MAINTAIN, READ, OrganizationViewSet, ScopedAPI
+from accounts.api.viewsets import (
+    MAINTAIN,
+    READ,
+    EditableViewSet,
+    ScopedAPI,
+    editable_by,
+)
 from sources.api.heartbeat_serializers import (
     HeartbeatFlipSerializer,
     HeartbeatPingSerializer,
@@ -57,43 +63,23 @@ def as_heartbeat_errors() -> Iterator[None]:
             raise NotPaused from None
 
 
-class HeartbeatViewSet(
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class HeartbeatViewSet(EditableViewSet):
     """Jobs that say they are alive."""
 
     serializer_class = HeartbeatSerializer
+    queryset = Heartbeat.unscoped.none()
     access = {
-        "list": READ,
-        "retrieve": READ,
+        **editable_by(MAINTAIN),
         "pings": READ,
         "body": READ,
         "flips": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
         "pause": MAINTAIN,
         "resume": MAINTAIN,
     }
 
     @override
     def get_queryset(self) -> QuerySet[Heartbeat]:
-        if getattr(self, "swagger_fake_view", False):
-            return Heartbeat.objects.none()
         return Heartbeat.objects.visible_to(self.scope).select_related("team")
-
-    @override
-    def get_serializer_context(self) -> dict[str, Any]:
-        context = dict(super().get_serializer_context())
-        if not getattr(self, "swagger_fake_view", False):
-            context["scope"] = self.scope
-        return context
 
     @override
     def perform_create(self, serializer: BaseSerializer[Heartbeat]) -> None:

@@ -15,7 +15,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
-from accounts.api.viewsets import MAINTAIN, READ, OrganizationViewSet, ScopedAPI
+from accounts.api.viewsets import (
+    MAINTAIN,
+    READ,
+    EditableViewSet,
+    OrganizationViewSet,
+    ScopedAPI,
+    editable_by,
+)
 from accounts.models import Team, User
 from accounts.scope import Scope, TeamRole
 from sources.api.filters import DeadLetterFilter, SourceFilter
@@ -56,42 +63,22 @@ def as_api_errors() -> Iterator[None]:
         raise exceptions.PermissionDenied(str(error)) from None
 
 
-class SourceViewSet(
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.CreateModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    OrganizationViewSet,
-):
+class SourceViewSet(EditableViewSet):
     """Where telemetry comes from."""
 
     serializer_class = SourceSerializer
+    queryset = Source.unscoped.none()
     filterset_class = SourceFilter
     access = {
-        "list": READ,
-        "retrieve": READ,
-        "create": MAINTAIN,
-        "update": MAINTAIN,
-        "partial_update": MAINTAIN,
-        "destroy": MAINTAIN,
+        **editable_by(MAINTAIN),
         "test": MAINTAIN,
         "preview": MAINTAIN,
     }
 
     @override
     def get_queryset(self) -> QuerySet[Source]:
-        if getattr(self, "swagger_fake_view", False):
-            return Source.unscoped.none()
         rows = Source.objects.visible_to(self.scope).with_status(timezone.now())
         return rows.select_related("state", "team")
-
-    @override
-    def get_serializer_context(self) -> dict[str, Any]:
-        context = dict(super().get_serializer_context())
-        if not getattr(self, "swagger_fake_view", False):
-            context["scope"] = self.scope
-        return context
 
     @override
     def perform_create(self, serializer: BaseSerializer[Source]) -> None:
@@ -181,6 +168,7 @@ class DeadLetterViewSet(
     """Batches that could not be stored: to be replayed, or discarded for good."""
 
     serializer_class = DeadLetterSerializer
+    queryset = DeadLetter.unscoped.none()
     filterset_class = DeadLetterFilter
     access = {
         "list": READ,
@@ -192,8 +180,6 @@ class DeadLetterViewSet(
 
     @override
     def get_queryset(self) -> QuerySet[DeadLetter]:
-        if getattr(self, "swagger_fake_view", False):
-            return DeadLetter.unscoped.none()
         rows = DeadLetter.objects.visible_to(self.scope)
         if self.action != "retrieve":
             rows = rows.defer("payload")
