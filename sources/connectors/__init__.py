@@ -30,6 +30,7 @@ class SourceSpec:
     labels: Mapping[str, str]
     priority: int
     format: str = ""  # of its lines; empty: recognised later
+    event_start: str = ""  # how an event begins in a format of the organization's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,20 @@ EXCEPTION = r"^[a-zA-Z_][\w.]*(?:: |$)"
 BLANK = r"^\s*$"
 
 
-def continuation_mask(lines: Any, format_name: str | None = None) -> Bools:
+def continuation_mask(
+    lines: Any, format_name: str | None = None, *, event_start: str = ""
+) -> Bools:
     """Return which lines continue the one before them.
 
-    Where the format says how an event begins, all other lines are continuations.
+    Where the format says how an event begins, all other lines are continuations;
+    `event_start` says it for a format that FORMATS has not.
     """
     lines = as_strings(lines)
     known = FORMATS.get(format_name or "")
     if known is not None and known.event_start:
-        return ~_matching(lines, known.event_start)
+        event_start = known.event_start
+    if event_start:
+        return ~_matching(lines, event_start)
     found = _matching(lines, CONTINUATION)
     if not found.any():
         return found
@@ -66,7 +71,9 @@ def _matching(lines: pa.Array, expression: str) -> Bools:
     return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
-def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
+def join_multiline(
+    batch: LogBatch, format_name: str | None = None, *, event_start: str = ""
+) -> LogBatch:
     """Return the batch with continuation lines joined to the line they continue.
 
     Lines are joined by a newline, within one stream only. Time, level and fields are
@@ -79,7 +86,7 @@ def join_multiline(batch: LogBatch, format_name: str | None = None) -> LogBatch:
     # Each stream's lines in a row: streams may alternate within a batch.
     order = np.argsort(streams, kind="stable")
     lines = lines.take(pa.array(order))
-    heads = ~continuation_mask(lines, format_name)
+    heads = ~continuation_mask(lines, format_name, event_start=event_start)
     heads[0] = True
     heads[1:] |= np.diff(streams[order]) != 0
     heads |= _too_far(heads)

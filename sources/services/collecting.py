@@ -35,6 +35,7 @@ from sources.services.inbox import (
 )
 from sources.services.kinds import KINDS
 from sources.services.leases import Holder
+from sources.services.log_formats import event_starts
 from sources.services.rate_limits import limits_of, seconds_to_wait
 from sources.services.runners import Runner
 
@@ -269,6 +270,7 @@ def connector_of(kind: str) -> type[Connector]:
 def _specs() -> dict[int, SourceSpec]:
     """Return the enabled sources that some collector, on this host, has to work."""
     rows = Source.unscoped.filter(enabled=True, kind__in=WORKED)
+    starts = event_starts()
     return {
         row.pk: SourceSpec(
             id=row.pk,
@@ -280,6 +282,7 @@ def _specs() -> dict[int, SourceSpec]:
             labels=row.labels,
             priority=row.priority,
             format=row.format,
+            event_start=starts.get((row.organization_id, row.format), ""),
         )
         for row in rows
         if row.config.get("host") in {None, "", platform.node()}

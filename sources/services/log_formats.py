@@ -6,14 +6,19 @@ import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from django.db import IntegrityError, transaction
+from django.db.models import Count, QuerySet
 
 from accounts.scope import Scope, TeamRole
 from accounts.services import audit
-from sources.formats import FORMATS, ParsedLine, preview
-from sources.formats.custom import CustomFormat, InvalidFormatError, compile_format
+from sources.formats import FORMATS, ParsedLine, continuation_mask, preview
+from sources.formats.custom import CustomFormat, compile_format
+from sources.formats.pattern_language import InvalidFormatError
 from sources.models import LogFormat, Source
 from sources.services.access import require_team_role
 from sources.services.kinds.base import InvalidSourceError
@@ -45,6 +50,14 @@ class FormatTest:
     lines: Sequence[ParsedLine]
     matched: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """How many sources name a format, and of how many it is recognised."""
+
+    named: int = 0
+    recognised: int = 0
 
 
 def own_formats(
@@ -80,17 +93,61 @@ def compiled_format(row: LogFormat) -> CustomFormat:
     )
 
 
+def event_starts() -> dict[tuple[int, str], str]:
+    """Return how events begin, by organization and format, where formats say it."""
+    rows = LogFormat.unscoped.exclude(event_start="")
+    keys = rows.values_list("organization_id", "name", "event_start")
+    return {(organization_id, name): start for organization_id, name, start in keys}
+
+
+def uses_of(scope: Scope) -> dict[str, Uses]:
+    """Return how many sources that the actor sees have each format."""
+    seen = Source.objects.visible_to(scope)
+    named = _counted(seen.exclude(format=""), "format")
+    recognised = _counted(seen.filter(format=""), "state__detected_format")
+    return {
+        name: Uses(named.get(name, 0), recognised.get(name, 0))
+        for name in {*named, *recognised}
+    }
+
+
+def _counted(sources: QuerySet[Source], column: str) -> dict[str, int]:
+    counts = sources.order_by().values_list(column).annotate(Count("pk"))
+    return {name: count for name, count in counts if name}
+
+
 def try_format(
-    syntax: str, expression: str, time_format: str, sample: str, received_ns: int
+    syntax: str,
+    expression: str,
+    time_format: str,
+    sample: str,
+    received_ns: int,
+    *,
+    event_start: str = "",
 ) -> FormatTest:
     """Say what a description makes of pasted lines. Raises InvalidSourceError."""
     try:
-        compiled = compile_format("test", syntax, expression, time_format=time_format)
+        compiled = compile_format(
+            "test",
+            syntax,
+            expression,
+            time_format=time_format,
+            event_start=event_start,
+        )
     except InvalidFormatError as error:
-        raise InvalidSourceError({"expression": [str(error)]}) from None
-    lines = sample.splitlines()[:_SAMPLE_LINES]
+        raise InvalidSourceError({error.setting: [str(error)]}) from None
+    lines = _events(sample.splitlines()[:_SAMPLE_LINES], event_start)
     seen = preview(lines, compiled, received_ns=received_ns) if lines else []
     return FormatTest(seen, sum(line.matched for line in seen), len(seen))
+
+
+def _events(lines: list[str], event_start: str) -> list[str]:
+    if not event_start or not lines:
+        return lines
+    column = pa.array(lines, pa.large_string())
+    heads = np.flatnonzero(~continuation_mask(column, event_start=event_start))
+    bounds = [0, *(int(head) for head in heads if head), len(lines)]
+    return ["\n".join(lines[a:b]) for a, b in pairwise(bounds)]
 
 
 @transaction.atomic
@@ -174,7 +231,7 @@ def _problems(row: LogFormat) -> dict[str, list[str]]:
     try:
         compiled_format(row)
     except InvalidFormatError as error:
-        errors["expression"] = [str(error)]
+        errors[error.setting] = [str(error)]
     return errors
 
 

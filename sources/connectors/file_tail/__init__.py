@@ -54,6 +54,7 @@ class FileTail(Connector):
             max_line_bytes=settings.INGEST_MAX_LINE_BYTES,
             joins_lines=bool(spec.config.get("multiline")),
             format_name=spec.format,
+            event_start=spec.event_start,
         )
         self._reading = Reading(rules, self._inventory.replace)
         self._watcher = Watcher(wake)
@@ -186,7 +187,8 @@ class FileTail(Connector):
         size = sum(piece.size for piece in pieces)
         batch = make_batch(self.spec, pieces)
         if self.spec.config.get("multiline"):
-            batch = join_multiline(batch, self.spec.format)
+            spec = self.spec
+            batch = join_multiline(batch, spec.format, event_start=spec.event_start)
         return Harvest(batch, size, advances)
 
     def _set_due(self, now: datetime) -> None:

@@ -15,11 +15,17 @@ _NEWLINE = 10
 
 
 def last_event_start(
-    data: bytes, *, encoding: str, max_bytes: int, format_name: str
+    data: bytes,
+    *,
+    encoding: str,
+    max_bytes: int,
+    format_name: str,
+    event_start: str = "",
 ) -> int:
     """Return where the last event in these whole lines begins."""
     lines = split(data, encoding=encoding, max_bytes=max_bytes)
-    heads = np.flatnonzero(~continuation_mask(lines.array, format_name))
+    continues = continuation_mask(lines.array, format_name, event_start=event_start)
+    heads = np.flatnonzero(~continues)
     last = int(heads[-1]) if len(heads) else 0
     if last == 0:
         return 0

@@ -35,6 +35,7 @@ class Rules:
     max_line_bytes: int
     joins_lines: bool = False  # keep the lines of one event together
     format_name: str = ""  # says how an event begins
+    event_start: str = ""  # says it for a format of the organization's own
 
 
 def whole_events_end(data: bytes, end: int, limit: int, rules: Rules) -> int:
@@ -47,6 +48,7 @@ def whole_events_end(data: bytes, end: int, limit: int, rules: Rules) -> int:
         encoding=rules.encoding,
         max_bytes=rules.max_line_bytes,
         format_name=rules.format_name,
+        event_start=rules.event_start,
     )
     return end if start == 0 and len(data) >= limit else start
 

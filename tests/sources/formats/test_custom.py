@@ -36,6 +36,13 @@ def test_a_pattern_reads_an_access_line():
     }  # fmt: skip
 
 
+def test_a_pattern_reads_the_first_line_of_an_event():
+    parsed = seen("<level> <took:int>", "ERROR 5  \nTraceback 6\n  File x")
+
+    assert (parsed.matched, parsed.level) == (True, "error")
+    assert parsed.fields == {"took": "5"}
+
+
 @pytest.mark.parametrize(
     ("expression", "line", "fields"),
     [

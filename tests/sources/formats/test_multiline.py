@@ -138,6 +138,14 @@ def test_a_format_says_how_its_events_begin():
     ]
 
 
+def test_a_format_of_ones_own_says_how_its_events_begin():
+    lines = ["#1 a", "Caused by: b", "c", "#2 d"]
+
+    joined = join_multiline(batch(lines), "own", event_start="^#").table
+
+    assert joined.column("line").to_pylist() == ["#1 a\nCaused by: b\nc", "#2 d"]
+
+
 def test_a_batch_without_continuations_is_itself():
     given = batch(["a", "b"])
 
