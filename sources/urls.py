@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sources.views import detail, editing, heartbeats, listing
+from sources.views import detail, editing, formats, heartbeats, listing
 from sources.views import pings as ping
 
 # Without tokens and organizations: who knows the address may ping.
@@ -21,6 +21,11 @@ urlpatterns = [
     path(
         "heartbeats/<int:pk>/<str:act>", heartbeats.heartbeat_act, name="heartbeat-act"
     ),
+    path("formats", formats.format_list, name="formats"),
+    path("formats/add", formats.format_add, name="format-add"),
+    path("formats/test", formats.format_test, name="format-test"),
+    path("formats/<int:pk>", formats.format_edit, name="format-edit"),
+    path("formats/<int:pk>/delete", formats.format_delete, name="format-delete"),
     path("sources", listing.source_list, name="sources"),
     path("sources/summary", listing.source_summary, name="source-summary"),
     path("sources/sentence", listing.source_sentence, name="source-sentence"),

@@ -37,7 +37,14 @@ from monitoring.live import publish, topics
 from monitoring.models import RetentionRule
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import Level
-from sources.models import BatchKind, DeadLetter, Heartbeat, Source, SourceState
+from sources.models import (
+    BatchKind,
+    DeadLetter,
+    Heartbeat,
+    LogFormat,
+    Source,
+    SourceState,
+)
 from tests.api_client import TokenClient
 from tests.factories.accounts import make_token
 from tests.factories.monitoring import mixed_log_batch, sample_batch
@@ -181,7 +188,14 @@ def make_things(cast, team, word) -> dict[str, int]:
         selector=f'{{word="{word}"}}',
         keep_for=timedelta(days=400),
     )
+    # Formats belong to no team: both have the same one.
+    described, _ = LogFormat.unscoped.get_or_create(
+        organization=cast.acme,
+        name=ACME,
+        defaults={"syntax": "pattern", "expression": f"{ACME} <status>"},
+    )
     return {
+        "format": described.pk,
         "retention": kept.pk,
         "heartbeat": heartbeat.pk,
         "source": source.pk,

@@ -11,6 +11,7 @@ from accounts.models import Team
 from accounts.scope import Scope, TeamRole
 from sources.formats import FORMATS
 from sources.forms.fields import field_of, text_of
+from sources.forms.formats import own_formats_help
 from sources.forms.rules import (
     RULE_SETTINGS,
     initial_rules,
@@ -90,6 +91,7 @@ class SourceForm(forms.Form):
         if self.chosen.has_lines:
             self.fields |= {s.key: field_of(s) for s in RULE_SETTINGS}
         self._set_choices(scope)
+        self.fields["format"].help_text = own_formats_help(scope)
         if isinstance(data, QueryDict) and data.get("step") == "kind":
             self.data = self._with_initial(data)
 

@@ -29,20 +29,27 @@ def preview_context(preview: Preview) -> dict[str, Any]:
     """Return the template's `preview`."""
     detection, lines = preview.detection, preview.lines
     found = FORMATS.get(preview.format)
-    columns = _columns(lines)
     return {
+        **lines_context(lines, found.title if found else preview.format),
         "error": "" if lines else _reason(preview),
         "notes": list(preview.problems) if lines else [],
-        "format": found.title if found else preview.format,
         "confidence": round(100 * detection.confidence) if lines else None,
+        "processed": _processed(preview.processed),
+    }
+
+
+def lines_context(lines: Sequence[ParsedLine], title: str) -> dict[str, Any]:
+    """Return the template's `preview` of lines that have been read."""
+    columns = _columns(lines)
+    return {
+        **error_context(""),
+        "format": title,
+        "confidence": None,
         "parsed": sum(line.matched for line in lines),
         "total": len(lines),
         "sample": _sample(lines[-1]) if lines else None,
         "columns": ["Time", "Level", *columns, "Line"],
         "rows": [_cells(line, columns) for line in reversed(lines[-_ROWS:])],
-        "samples": [],
-        "snippets": [],
-        "processed": _processed(preview.processed),
     }
 
 
