@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import redis
-from django.conf import settings
 from django.db import connection
 
 from accounts.services import heartbeats
+from accounts.services.connections import redis_client
 
 # A probe that waits longer has its answer.
 TIMEOUT_SECONDS = 1.0
@@ -77,10 +77,7 @@ def inbox_reasons(now: datetime) -> list[str]:
 
 
 def redis_reasons(now: datetime) -> list[str]:
-    timeout = TIMEOUT_SECONDS
-    with redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout
-    ) as client:
+    with redis_client(timeout=TIMEOUT_SECONDS) as client:
         try:
             client.ping()
         except redis.RedisError as error:

@@ -29,6 +29,7 @@ from alerts.delivery import (
     TemporaryDeliveryError,
     refuse_unknown,
 )
+from monitoring.moments import iso
 
 TIMEOUT_SECONDS = 10.0
 MAX_HEADERS = 20
@@ -89,8 +90,8 @@ def payload(message: Message, *, receiver: str) -> dict[str, Any]:
         "status": message.status,
         "labels": labels,
         "annotations": dict(message.annotations),
-        "startsAt": _iso(message.starts_at),
-        "endsAt": _iso(message.ends_at) if message.ends_at else _NEVER,
+        "startsAt": iso(message.starts_at),
+        "endsAt": iso(message.ends_at) if message.ends_at else _NEVER,
         "generatorURL": message.rule_url,
         "fingerprint": message.fingerprint,
         "value": message.value,
@@ -156,7 +157,3 @@ def _clean_headers(headers: object) -> dict[str, str]:
         if name.lower() in _OURS:
             raise InvalidConfigError({"headers": [f"“{name}” is set by Vedette."]})
     return dict(headers)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -23,12 +22,7 @@ from alerts.models import (
 )
 from alerts.services.previews import Preview
 from monitoring import live
-
-
-def iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+from monitoring.moments import iso
 
 
 def alert_url(alert: Alert) -> str:

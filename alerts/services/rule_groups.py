@@ -25,9 +25,10 @@ from alerts.models import Rule, RuleGroup, RuleGroupState, RuleLevel, RuleState
 from alerts.models.group import RuleGroupQuerySet
 from alerts.services import group_series
 from alerts.services.access import require_maintainer
-from alerts.services.presentation import differences, health_json, iso, team_json
+from alerts.services.presentation import differences, health_json, team_json
 from alerts.services.rule_drafts import InvalidRuleError
 from alerts.services.rules import author_of, end_alerts
+from monitoring.moments import iso
 
 # What one organization may have; each group is a task every interval.
 MAX_GROUPS = 10_000

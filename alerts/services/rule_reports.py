@@ -11,9 +11,9 @@ from typing import Any
 
 from accounts.scope import Scope
 from alerts.models import Alert, Rule, RuleGroup
-from alerts.services.presentation import iso
 from alerts.services.rule_groups import grouped_rule, visible_groups
 from monitoring.labels import Matcher, matches_all
+from monitoring.moments import iso
 from monitoring.promql.numbers import exponential
 
 # What Go writes for no time at all.

@@ -13,6 +13,8 @@ from typing import Any
 import redis
 from django.conf import settings
 
+from accounts.services.connections import redis_client
+
 logger = logging.getLogger(__name__)
 
 _PREFIX = "vedette:beat"
@@ -23,9 +25,7 @@ _LIFETIME_SECONDS = settings.Q_CLUSTER["timeout"]
 @cache
 def store() -> redis.Redis:
     """This process's connection to Redis; a forked one makes its own."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
-    )
+    return redis_client(timeout=1)
 
 
 def claim(cluster: str, key: str) -> str | None:

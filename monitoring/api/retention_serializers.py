@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from accounts.models import Team
 from monitoring.api.parameters import moment
-from monitoring.live.encoding import iso, iso_ns
 from monitoring.models import DeleteRequest, LifecycleState, RetentionRule, Signal
+from monitoring.moments import iso_ms, iso_ns
 from monitoring.services.archive import Archived
 from monitoring.services.retention_rules import (
     InvalidRetentionError,
@@ -220,4 +220,4 @@ def hindrance_json(one: LifecycleState) -> dict[str, Any]:
 
 
 def _iso(at: datetime | None) -> str | None:
-    return None if at is None else iso(at.astimezone(UTC))
+    return None if at is None else iso_ms(at)

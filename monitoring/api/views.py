@@ -27,8 +27,8 @@ from monitoring.api.parameters import (
 )
 from monitoring.labels import Matcher, MatchOp
 from monitoring.live import publish
-from monitoring.live.encoding import iso, iso_ns
 from monitoring.live.topics import CUSTOM_TOPIC
+from monitoring.moments import iso_ms, iso_ns
 from monitoring.services import logs, queries
 from monitoring.services.presentation import (
     line_json,
@@ -186,7 +186,7 @@ class MetricSnapshotAPI(ScopedAPI):
         names = [n for n in request.query_params.get("name", "").split(",") if n]
         now = timezone.now()
         metrics = snapshot(self.scope, names=names, now=now)
-        return Response({"timestamp": iso(now), "metrics": metrics})
+        return Response({"timestamp": iso_ms(now), "metrics": metrics})
 
 
 class MetricHistoryAPI(ScopedAPI):
@@ -229,8 +229,8 @@ class MetricHistoryAPI(ScopedAPI):
         return Response(
             {
                 "name": query["name"],
-                "start": iso(start),
-                "end": iso(end),
+                "start": iso_ms(start),
+                "end": iso_ms(end),
                 "resolution": step.total_seconds(),
                 "timestamps": bucket_starts(start, end, step),
                 "series": [dataclasses.asdict(one) for one in series],

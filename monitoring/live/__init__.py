@@ -20,6 +20,7 @@ import orjson
 import redis
 from django.conf import settings
 
+from accounts.services.connections import redis_client
 from monitoring.live.encoding import line_events, sample_events
 from monitoring.telemetry import LogBatch, SampleBatch
 
@@ -138,9 +139,7 @@ def _channel(group: str) -> str:
 
 @cache
 def _client() -> Any:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
-    )
+    return redis_client(timeout=2)
 
 
 @cache

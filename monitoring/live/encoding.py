@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring.labels import METRIC_NAME
+from monitoring.moments import iso_ms
 from monitoring.telemetry import FIELD_PREFIX, LEVEL_WORDS, LogBatch, SampleBatch
-
-
-def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def iso_ns(ts_ns: int) -> str:
-    seconds, rest = divmod(ts_ns, 1_000_000_000)
-    at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def iso_times(ts_ns: pa.ChunkedArray) -> list[str]:
@@ -37,7 +28,7 @@ def line_events(
     table = batch.table.slice(max(0, batch.count - newest))
     streams = [dict(labels) for labels in batch.streams]
     sources = [labels.get("source", "") for labels in streams]
-    arrived = iso(ingested_at)
+    arrived = iso_ms(ingested_at)
     fields = _fields(table)
     return [
         {

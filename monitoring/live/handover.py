@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import redis
-from django.conf import settings
 
+from accounts.services.connections import redis_client
 from monitoring.analytics.sampling import sample
 from monitoring.telemetry import CorruptBatchError, LogBatch
 
@@ -110,6 +110,4 @@ def _sampled(batch: LogBatch) -> bytes:
 
 @cache
 def _client() -> Any:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
-    )
+    return redis_client(timeout=2)

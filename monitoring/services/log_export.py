@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from accounts.scope import Scope
-from monitoring.live.encoding import iso_ns
+from monitoring.moments import iso_ns
 from monitoring.services.log_exploring import pages_found
 from monitoring.services.log_searches import Search
 from monitoring.services.logs import LogRecord

@@ -14,8 +14,8 @@ from django.db import connection
 from accounts.models import Organization
 from accounts.scope import Scope
 from monitoring.labels import Matcher
-from monitoring.live.encoding import iso
 from monitoring.models import LogPattern, LogPatternHour, LogStream, Signal
+from monitoring.moments import iso_ms
 from monitoring.services import selection
 from monitoring.services.policy import longest_kept
 from monitoring.telemetry import Level
@@ -113,7 +113,7 @@ def event_json(row: LogPattern, labels: dict[str, str]) -> dict[str, Any]:
         "level": Level(row.level).word,
         "labels": labels,
         "sample": row.sample,
-        "first_seen": iso(row.first_seen),
+        "first_seen": iso_ms(row.first_seen),
     }
 
 
@@ -123,8 +123,8 @@ def pattern_json(one: Pattern) -> dict[str, Any]:
         "level": one.level.word,
         "count": one.count,
         "share": round(one.share, 6),
-        "first_seen": iso(one.first_seen),
-        "last_seen": iso(one.last_seen),
+        "first_seen": iso_ms(one.first_seen),
+        "last_seen": iso_ms(one.last_seen),
         "sample": one.sample,
         "streams": one.streams,
         "counts": one.counts,

@@ -10,10 +10,10 @@ from typing import Any
 
 from accounts.scope import Scope
 from monitoring.labels import Matcher, MatchOp
-from monitoring.live.encoding import iso, iso_ns
 from monitoring.logql import LogQLError, Stream
 from monitoring.logql.lines import DETECTED_LEVEL
 from monitoring.logql.parser import parse_stages
+from monitoring.moments import iso_ms, iso_ns
 from monitoring.services import logql_queries, logs, queries
 from monitoring.telemetry import Level, TooMuchDataError, nanoseconds
 
@@ -37,7 +37,7 @@ def sample_json(sample: queries.LatestSample) -> dict[str, Any]:
         "name": sample.name,
         "labels": sample.labels,
         "value": sample.value if math.isfinite(sample.value) else None,
-        "timestamp": iso(sample.timestamp),
+        "timestamp": iso_ms(sample.timestamp),
         "type": sample.type,
         "unit": sample.unit,
     }

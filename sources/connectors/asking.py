@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from django.db import Error as DatabaseFailure
 from typing_extensions import override
 
+from monitoring.moments import iso_ms
 from monitoring.telemetry import SampleBatch
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
 from sources.connectors.batches import join
@@ -332,5 +333,4 @@ def _ms(moment: datetime) -> int:
 
 
 def iso(ts_ms: int) -> str:
-    moment = datetime.fromtimestamp(ts_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_ms(datetime.fromtimestamp(ts_ms / 1000, UTC))

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.scope import Scope
 from accounts.services import audit
 from monitoring import live
+from monitoring.moments import iso
 from sources.models import InboxBatch, Source
 from sources.services.parsing import Parser
 from sources.services.state import update_state
@@ -44,7 +45,7 @@ def _note(scope: Scope, source: Source, before: str, after: str, now: datetime) 
         "event": "format_changed",
         "former_format": before,
         "detected_format": after,
-        "format_changed_at": now.isoformat().replace("+00:00", "Z"),
+        "format_changed_at": iso(now),
     }
     transaction.on_commit(
         lambda: live.publish_many(

@@ -11,6 +11,7 @@ from accounts.models import Organization
 from accounts.scope import Scope
 from alerts.services.figures import firing_counts
 from monitoring import live
+from monitoring.moments import iso
 from sources.models import Source
 from sources.models.inbox import DeadLetter, InboxBatch
 
@@ -28,7 +29,7 @@ def health(scope: Scope, now: datetime) -> dict[str, Any]:
         "alerts": alerts,
         "sources": sources,
         "pipeline": pipeline,
-        "at": now.isoformat().replace("+00:00", "Z"),
+        "at": iso(now),
     }
 
 
@@ -64,4 +65,4 @@ def publish_health(now: datetime) -> None:
     """Tell the organizations that are being watched to look at their health anew."""
     for organization_id in Organization.objects.values_list("pk", flat=True):
         if live.has_listeners(organization_id, "health"):
-            live.publish(organization_id, "health", {"at": now.isoformat()})
+            live.publish(organization_id, "health", {"at": iso(now)})

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from monitoring import live
+from monitoring.moments import iso
 from sources.models import Source
 from sources.models.source import QUIET_AFTER, status_at
 
@@ -42,13 +43,9 @@ def state_event(source: Source) -> dict[str, Any]:
         "lines_total": state.lines_total if state else 0,
         "bytes_total": state.bytes_total if state else 0,
         "samples_total": state.samples_total if state else 0,
-        "last_seen": _iso(state.last_seen if state else None),
+        "last_seen": iso(state.last_seen if state else None),
         "last_error": state.last_error if state else "",
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def _changed(now: datetime) -> QuerySet[Source]:

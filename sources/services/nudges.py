@@ -13,9 +13,10 @@ from threading import Event
 from typing import Any
 
 import redis
-from django.conf import settings
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
+
+from accounts.services.connections import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +61,7 @@ def _broker() -> Any:
 
 @cache
 def _redis() -> Any:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
-    )
+    return redis_client(timeout=1)
 
 
 def forget_connections() -> None:

@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 import redis
-from django.conf import settings
 
+from accounts.services.connections import redis_client
 from sources.models import Source
 from sources.processing import RateLimit, read_rules
 
@@ -91,9 +91,7 @@ def seconds_to_wait(
 
 @cache
 def _take() -> Any:
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
-    )
+    client = redis_client(timeout=1)
     return client.register_script(_TAKE)
 
 

@@ -25,6 +25,7 @@ from monitoring.api.prometheus.envelope import (
 )
 from monitoring.api.prometheus.parameters import Parameters
 from monitoring.durations import format_duration
+from monitoring.moments import iso
 from monitoring.services import compaction, metadata, queries
 from monitoring.store.interface import MAX_SAMPLES
 
@@ -132,12 +133,12 @@ class RuntimeInfoAPI(ReadOnlyAPI):
         process = psutil.Process()
         started = datetime.fromtimestamp(process.create_time(), UTC)
         info = {
-            "startTime": started.isoformat().replace("+00:00", "Z"),
+            "startTime": iso(started),
             "CWD": "",
             "hostname": socket.gethostname(),
-            "serverTime": timezone.now().isoformat().replace("+00:00", "Z"),
+            "serverTime": iso(timezone.now()),
             "reloadConfigSuccess": True,
-            "lastConfigTime": started.isoformat().replace("+00:00", "Z"),
+            "lastConfigTime": iso(started),
             "corruptionCount": 0,
             "goroutineCount": threading.active_count(),
             "GOMAXPROCS": len(os.sched_getaffinity(0)),

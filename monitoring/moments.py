@@ -1,0 +1,35 @@
+"""Points in time as RFC 3339 texts in UTC. Pure: used everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import overload
+
+_BILLION = 1_000_000_000
+
+
+@overload
+def iso(moment: datetime) -> str: ...
+
+
+@overload
+def iso(moment: datetime | None) -> str | None: ...
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Return 2026-01-31T08:00:00.123456Z; no fraction where there is none."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def iso_ms(moment: datetime) -> str:
+    """Return 2026-01-31T08:00:00.123Z, always to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def iso_ns(ts_ns: int) -> str:
+    """Return 2026-01-31T08:00:00.123456789Z, always to the nanosecond."""
+    seconds, rest = divmod(ts_ns, _BILLION)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
