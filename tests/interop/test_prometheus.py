@@ -14,7 +14,7 @@ from tests.interop.sender import PROMETHEUS, PROMTOOL, PrometheusAPI, prometheus
 from tests.platform import Platform, running_platform
 
 pytestmark = [
-    pytest.mark.integration,
+    pytest.mark.interop,
     pytest.mark.skipif(
         not (PROMETHEUS.exists() and PROMTOOL.exists()),
         reason="Debian's package prometheus is not installed",

@@ -30,6 +30,8 @@ urlpatterns = [
 
 # Beside the API: these stand under /prometheus itself.
 beside = [
+    # Clients look there whether a server answers at all.
+    path("", status.HealthyAPI.as_view()),
     path("federate", federation.FederateAPI.as_view()),
     path("-/healthy", status.HealthyAPI.as_view()),
     path("-/ready", status.ReadyAPI.as_view()),
