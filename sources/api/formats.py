@@ -85,5 +85,6 @@ class LogFormatViewSet(EditableViewSet):
                 data["time_format"],
                 data["sample"],
                 received_ns=int(timezone.now().timestamp()) * 10**9,
+                event_start=data["event_start"],
             )
         return Response(FormatTestedSerializer(tested).data)

@@ -320,6 +320,13 @@ class FormatTestSerializer(StrictSerializer):
     time_format = serializers.CharField(
         max_length=100, required=False, allow_blank=True, default=""
     )
+    event_start = serializers.CharField(
+        max_length=1000,
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        default="",
+    )
     sample = serializers.CharField(
         max_length=2**20, trim_whitespace=False, allow_blank=True
     )

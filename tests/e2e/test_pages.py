@@ -14,6 +14,8 @@ PAGES = (
     "alerts?tab=resolved",
     "sources",
     "sources/add",
+    "formats",
+    "formats/add",
     "rules",
     "rules/add",
     "rules/add?kind=pattern",

@@ -82,6 +82,22 @@ def test_a_description_is_tried_on_lines(api):
     }
 
 
+def test_lines_of_one_event_are_tried_together(api):
+    wanted = {k: SHOP[k] for k in ("syntax", "expression")}
+    sample = f"{LINE}\nTraceback\n{LINE}"
+
+    answer = api.post(
+        f"{URL}/test",
+        {**wanted, "event_start": r"^\d{4}-", "sample": sample},
+        format="json",
+    )
+
+    assert [line["line"] for line in answer.json()["lines"]] == [
+        f"{LINE}\nTraceback",
+        LINE,
+    ]
+
+
 def test_to_a_stranger_a_format_does_not_exist(api, cast):
     pk = api.post(URL, SHOP, format="json").json()["id"]
 

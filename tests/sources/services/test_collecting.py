@@ -9,7 +9,14 @@ from django.db import OperationalError, connection
 
 from accounts.models import ProcessHeartbeat
 from monitoring.telemetry import LogBatch, SampleBatch
-from sources.models import BatchKind, Cursor, InboxBatch, Source, SourceState
+from sources.models import (
+    BatchKind,
+    Cursor,
+    InboxBatch,
+    LogFormat,
+    Source,
+    SourceState,
+)
 from sources.services.backlog import backlog
 from sources.services.collecting import Collector
 from sources.services.leases import Holder
@@ -77,6 +84,25 @@ def test_lines_of_a_source_reach_the_inbox(collecting):
         8,
     )
     assert lines() == ["one", "two"]
+
+
+def test_a_format_of_ones_own_says_how_events_begin(collecting):
+    paths = [f"{collecting.directory}/app.log"]
+    source = collecting.source(paths=paths, multiline=True)
+    LogFormat.unscoped.create(
+        organization=source.organization,
+        name="own",
+        syntax="pattern",
+        expression="#<number> <text>",
+        event_start="^#",
+    )
+    Source.unscoped.update(format="own")
+    collecting.write("#1 one\nand more\n#2 two\n")
+
+    collecting.step()
+    collecting.step()
+
+    assert lines() == ["#1 one\nand more", "#2 two"]
 
 
 def test_the_cursor_stands_behind_what_is_in_the_inbox(collecting):
