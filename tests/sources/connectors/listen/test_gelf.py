@@ -100,6 +100,7 @@ def test_tls(listen, tmp_path, settings):
         (gzip.compress(message())[:-9], "ends too early"),
         (zlib.compress(b"x" * 10**6), "more than 65536 bytes unpacked"),
     ],
+    ids=["no-json", "no-message", "chunk", "cut", "bomb"],
 )
 def test_what_is_no_gelf_is_counted_and_harms_no_other(listen, bad, why):
     one = listen("gelf", transport="udp+tcp", port=free_port())
