@@ -44,6 +44,8 @@ _LOOKS_LIKE = {
     "dead": "critical",
     "delivered": "ok",
 }
+# Pages that belong to another section of the frame.
+_PART_OF = {"format": "sources", "formats": "sources"}
 _WORDS = {"ok": "Healthy", "unknown": "No data"}
 WARNING_FROM, CRITICAL_FROM = 80, 90
 
@@ -403,7 +405,7 @@ def current(context: Context, section: str) -> SafeString:
     """Return aria-current for the section that the page belongs to."""
     match = getattr(context.get("request"), "resolver_match", None)
     first = (getattr(match, "url_name", None) or "").split("-")[0]
-    is_current = section in {first, f"{first}s"}
+    is_current = section in {first, f"{first}s", _PART_OF.get(first)}
     return SafeString(' aria-current="page"' if is_current else "")
 
 

@@ -14,7 +14,7 @@ from sources.services.access import has_team_role
 from sources.services.log_formats import SETTINGS
 
 _SYNTAXES = ((LogFormat.Syntax.PATTERN, "A pattern"), (LogFormat.Syntax.REGEX, "A regular expression"))  # fmt: skip
-_MAX_SAMPLE = 2**17
+_MAX_SAMPLE = 2**16
 
 
 class TextField(forms.CharField):
