@@ -328,7 +328,7 @@ class FormatTestSerializer(StrictSerializer):
         default="",
     )
     sample = serializers.CharField(
-        max_length=2**20, trim_whitespace=False, allow_blank=True
+        max_length=64 * 2**10, trim_whitespace=False, allow_blank=True
     )
 
 
