@@ -10,7 +10,20 @@ interface ToastDetail {
   undo?: string;
 }
 
+// How long a page that is being left asks for nothing more: what it would ask about may
+// be deleted. A download leaves no page, so it goes on afterwards.
+const LEAVING_MS = 5000;
+
+function startLeaving(): void {
+  let left = -Infinity;
+  addEventListener("beforeunload", () => (left = performance.now()));
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (performance.now() - left < LEAVING_MS) event.preventDefault();
+  });
+}
+
 export function startHtmx(): void {
+  startLeaving();
   // Names sent in HX-Trigger arrive as events on the element that asked.
   document.addEventListener("toast", (event) => {
     const { text, undo } = (event as CustomEvent<ToastDetail>).detail;
