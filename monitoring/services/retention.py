@@ -14,7 +14,7 @@ from django.conf import settings
 from accounts.models import Organization
 from accounts.scope import Scope
 from monitoring.models import LifecycleState, RetentionPass, Signal
-from monitoring.services import hindrances
+from monitoring.services import exemplars, hindrances
 from monitoring.services.policy import (
     Policy,
     ids_by_clause,
@@ -68,6 +68,7 @@ def apply_retention(now: datetime) -> RetentionOutcome:
             series += _forget_series(organization.pk, now)
             streams += _forget_streams(organization.pk, now)
     deltas.delete_orphans()
+    exemplars.delete_old(now)
     return RetentionOutcome(dropped, blocks, series, streams)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from monitoring.services.append import append_samples
 from monitoring.services.exemplars import KEPT, delete_old
+from monitoring.services.retention import apply_retention
 from monitoring.telemetry import Exemplars, SampleBatch
 from tests.api_client import client_for
 from tests.monitoring.api.prometheus.conftest import NOW, PrometheusClient
@@ -92,6 +93,17 @@ def test_another_organization_finds_none(cast, exemplars):
     exemplars((0, 0, 0.5, "a"))
 
     assert found(PrometheusClient(client_for(cast.globex, "read"))) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retention_lets_go_of_old_ones(prometheus, exemplars):
+    exemplars((0, 0, 0.5, "a"))
+
+    apply_retention(NOW + KEPT / 2)
+    assert len(found(prometheus)) == 1
+
+    apply_retention(NOW + 2 * KEPT)
+    assert found(prometheus) == []
 
 
 def test_old_ones_are_let_go_of(prometheus, exemplars):
