@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from cryptography import x509
 
 from sources.connectors.probe.findings import Findings
 
 _DAY = 86_400
-
-
-def context_of(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return what the settings tls_verify and tls_ca ask for."""
-    context = ssl.create_default_context(cadata=config.get("tls_ca") or None)
-    if not config.get("tls_verify", True):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def tell(findings: Findings, connection: ssl.SSLObject | None) -> float | None:

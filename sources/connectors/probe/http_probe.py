@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 import time
 import zlib
@@ -14,10 +13,10 @@ import httpcore
 import re2
 
 from accounts.services.guarded_network import GuardedBackend, said
+from sources.connectors.client_settings import USER_AGENT, authorization_of, context_of
 from sources.connectors.probe import certificates
 from sources.connectors.probe.findings import Findings, ProbeFailedError
 
-USER_AGENT = "Vedette"
 MAX_BODY_BYTES = 4 * 2**20
 _MAX_HOPS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -30,7 +29,7 @@ class HttpProbe:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self._context = certificates.context_of(config)
+        self._context = context_of(config)
         self._headers = _headers(config)
         self._conditions = _conditions(config)
 
@@ -188,14 +187,12 @@ def url_of(target: str) -> str:
 
 
 def _headers(config: Mapping[str, Any]) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **config.get("headers", {})}
-    user, password = config.get("username", ""), config.get("password", "")
-    if user or password:
-        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        headers["Authorization"] = f"Basic {pair}"
-    elif config.get("bearer_token"):
-        headers["Authorization"] = f"Bearer {config['bearer_token']}"
-    return headers
+    return {
+        "User-Agent": USER_AGENT,
+        "Accept": "*/*",
+        **config.get("headers", {}),
+        **authorization_of(config),
+    }
 
 
 def _conditions(config: Mapping[str, Any]) -> list[tuple[Any, str]]:

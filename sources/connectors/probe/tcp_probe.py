@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts.services.guarded_network import resolve, said
+from sources.connectors.client_settings import context_of
 from sources.connectors.probe import certificates
 from sources.connectors.probe.findings import Findings, ProbeFailedError
 from sources.connectors.probe.http_probe import compiled
@@ -23,7 +24,7 @@ class TcpProbe:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self._context = certificates.context_of(config) if config.get("tls") else None
+        self._context = context_of(config) if config.get("tls") else None
         self._expected = compiled(config["expect"]) if config.get("expect") else None
 
     async def probe(self, target: str, findings: Findings) -> None:

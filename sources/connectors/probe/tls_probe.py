@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from sources.connectors.client_settings import context_of
 from sources.connectors.probe import certificates
 from sources.connectors.probe.findings import Findings, ProbeFailedError
 from sources.connectors.probe.tcp_probe import connect, host_and_port
@@ -16,7 +17,7 @@ DEFAULT_PORT = 443
 class TlsProbe:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
-        self._context = certificates.context_of(config)
+        self._context = context_of(config)
 
     async def probe(self, target: str, findings: Findings) -> None:
         """Raises ProbeFailedError."""
@@ -38,7 +39,7 @@ class TlsProbe:
     async def _look_anyway(
         self, host: str, port: int, name: str, findings: Findings
     ) -> None:
-        trusting = certificates.context_of({"tls_verify": False})
+        trusting = context_of({"tls_verify": False})
         try:
             await self._look(host, port, name, trusting, findings)
         except ProbeFailedError:

@@ -13,7 +13,8 @@ import orjson
 import yaml
 from django.conf import settings
 
-from sources.connectors.scrape.fetching import USER_AGENT, Client, ScrapeError
+from sources.connectors.client_settings import USER_AGENT
+from sources.connectors.scrape.fetching import Client, ScrapeError
 from sources.connectors.scrape.settings import (
     Group,
     InvalidGroupsError,

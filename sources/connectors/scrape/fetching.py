@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import ssl
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +12,12 @@ import httpcore
 
 from accounts.services.egress import EgressRefusedError
 from accounts.services.guarded_network import GuardedBackend, said
-from sources.connectors.scrape.settings import ScrapeSettings, Tls
+from sources.connectors.client_settings import (
+    USER_AGENT,
+    authorization,
+    tls_context,
+)
+from sources.connectors.scrape.settings import ScrapeSettings
 
 ACCEPT = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
@@ -22,7 +25,6 @@ ACCEPT = (
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
     "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 )
-USER_AGENT = "Vedette"
 _MAX_HOPS = 10
 # More would cost the process its descriptors.
 _KEPT_OPEN = 300
@@ -50,7 +52,7 @@ class Client:
     def __init__(self, settings: ScrapeSettings) -> None:
         self._settings = settings
         self._headers = _own_headers(settings)
-        self._context = context_of(settings.tls)
+        self._context = tls_context(verify=settings.tls.verify, ca=settings.tls.ca)
         self._network = GuardedBackend()
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
@@ -156,23 +158,9 @@ async def _body(response: httpcore.Response, limit: int, *, packed: bool) -> byt
     return b"".join(chunks)
 
 
-def context_of(tls: Tls) -> ssl.SSLContext:
-    """Raises ssl.SSLError when the CA's certificates cannot be read."""
-    context = ssl.create_default_context(cadata=tls.ca or None)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _own_headers(settings: ScrapeSettings) -> dict[str, str]:
-    headers = dict(settings.headers)
-    if settings.username or settings.password:
-        pair = f"{settings.username}:{settings.password}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    elif settings.bearer_token:
-        headers["Authorization"] = f"Bearer {settings.bearer_token}"
-    return headers
+def _own_headers(settings: ScrapeSettings) -> Mapping[str, str]:
+    who = authorization(settings.username, settings.password, settings.bearer_token)
+    return {**settings.headers, **who}
 
 
 def scrape_headers(timeout_ms: int) -> dict[str, str]:

@@ -16,8 +16,9 @@ from typing_extensions import override
 from accounts.services.egress import EgressRefusedError
 from accounts.services.guarded_network import resolve
 from sources.connectors import SourceSpec
+from sources.connectors.client_settings import context_of
 from sources.connectors.streams.feed import FIRST_DELAY, LONGEST_DELAY
-from sources.connectors.streams.network import CONNECT_SECONDS, context_of, told
+from sources.connectors.streams.network import CONNECT_SECONDS, told
 
 
 class Client(paho.Client):

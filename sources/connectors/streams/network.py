@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -20,8 +19,8 @@ from websockets.exceptions import (
 
 from accounts.services.egress import EgressRefusedError
 from accounts.services.guarded_network import GuardedBackend, said
+from sources.connectors.client_settings import USER_AGENT, authorization_of, context_of
 
-USER_AGENT = "Vedette"
 CONNECT_SECONDS = 10.0
 _OK, _CLIENT_ERROR = 200, 300
 _SHOWN = 200
@@ -74,24 +73,9 @@ def _tls_error(error: BaseException) -> ssl.SSLError | None:
     return None
 
 
-def context_of(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return what tls_verify and tls_ca ask for. Raises ssl.SSLError."""
-    context = ssl.create_default_context(cadata=config.get("tls_ca") or None)
-    if not config.get("tls_verify", True):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def headers_of(config: Mapping[str, Any]) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, **(config.get("headers") or {})}
-    user, password = config.get("username", ""), config.get("password", "")
-    if user or password:
-        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        headers["Authorization"] = f"Basic {pair}"
-    elif config.get("bearer_token"):
-        headers["Authorization"] = f"Bearer {config['bearer_token']}"
-    return headers
+    own = config.get("headers") or {}
+    return {"User-Agent": USER_AGENT, **own, **authorization_of(config)}
 
 
 @dataclass(frozen=True, slots=True)

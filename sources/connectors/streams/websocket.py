@@ -17,14 +17,13 @@ from websockets.typing import Subprotocol
 
 from accounts.services.guarded_network import resolve
 from sources.connectors import SourceSpec
+from sources.connectors.client_settings import USER_AGENT, context_of
 from sources.connectors.streams.connector import Streaming
 from sources.connectors.streams.extraction import Extracted, Extractor
 from sources.connectors.streams.feed import Feed, LoopFeed
 from sources.connectors.streams.network import (
     CONNECT_SECONDS,
-    USER_AGENT,
     StreamError,
-    context_of,
     headers_of,
 )
 from sources.connectors.streams.parcels import Buffer, Parcel, Position

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from accounts.services.egress import InvalidUrlError, check_url
 from monitoring.labels import METRIC_NAME, Labels
 from monitoring.telemetry import SampleBatch
+from sources.connectors.client_settings import tls_context
 from sources.connectors.scrape.discovery import path_problem
-from sources.connectors.scrape.fetching import context_of
 from sources.connectors.scrape.relabelling import InvalidRelabellingError, parse_rules
-from sources.connectors.scrape.settings import InvalidGroupsError, Tls, parse_groups
+from sources.connectors.scrape.settings import InvalidGroupsError, parse_groups
 from sources.connectors.scrape.trying import Tried, try_out
 from sources.services.kinds.base import (
     Config,
@@ -137,7 +137,7 @@ def _path(config: Config) -> list[str]:
 
 def _ca(config: Config) -> list[str]:
     try:
-        context_of(Tls(verify=True, ca=config["tls_ca"], server_name=""))
+        tls_context(verify=True, ca=config["tls_ca"])
     except (ssl.SSLError, ValueError):
         return ["These are no certificates in PEM."]
     return []

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
-from sources.connectors.streams.network import context_of
+from sources.connectors.client_settings import context_of
 from sources.connectors.streams.parcels import Point, Record
 from sources.connectors.streams.paths import InvalidPathError, Path
 from sources.connectors.streams.templates import names_in
