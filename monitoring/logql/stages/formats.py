@@ -20,7 +20,7 @@ from monitoring.logql.columns import (
     texts,
     without_empty,
 )
-from monitoring.logql.lines import Lines
+from monitoring.logql.lines import Columns, Lines
 from monitoring.logql.syntax import LabelAssignment
 from monitoring.logql.templates import Template, TemplateError, parse_template
 
@@ -111,10 +111,12 @@ def _renamed(lines: Lines, source: str, name: str) -> Lines:
     found = lines.get(source)
     if found is None or source == name:
         return lines
-    before = lines.get(name)
-    # A line without the one label keeps the other.
-    made = found if before is None else pc.coalesce(found, before)
-    return lines.with_labels({name: made, source: pa.nulls(lines.count, TEXT)})
+    moved = lines.with_labels({source: pa.nulls(lines.count, TEXT)})
+    # A line without the one label keeps the other, and keeps it as what it is.
+    if name in lines.constants:
+        kept = constant(lines.constants[name], lines.count)
+        return moved.with_labels({name: pc.coalesce(found, kept)})
+    return moved.with_layer(Columns({name: without_empty(found)}))
 
 
 def _parsed(text: str, kind: str) -> Template:

@@ -90,6 +90,19 @@ def test_lines_carry_their_fields_and_level_as_metadata():
     assert stream.metadata == [(("detected_level", "info"), ("trace", "t0"))]
 
 
+def test_a_rename_leaves_lines_without_the_label_as_they_were():
+    lines = [Line(0, "x", {"a": "1", "n": "0"}), Line(1, "y", {"n": "2"})]
+
+    result = _ask(MemoryLogs({API: lines}), '{app="api"} | label_format n=a')
+
+    told = {s.lines[0]: (s.parsed, s.metadata) for s in result.streams}
+    unknown = ("detected_level", "unknown")
+    assert told == {
+        "x": ((("n", "1"),), [(unknown,)]),
+        "y": ((), [(unknown, ("n", "2"))]),
+    }
+
+
 def test_a_parsed_label_stands_for_the_field_of_its_name():
     line = Line(0, "trace=parsed", {"trace": "stored", "other": "o"})
 
