@@ -1,6 +1,6 @@
 # Every target sees to its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit e2e interop check fix format bench shell migrations lock
+.PHONY: help setup up test test-unit e2e interop fuzz check fix format bench shell migrations lock
 
 PORT ?= 8000
 BIND ?= 127.0.0.1
@@ -31,6 +31,9 @@ test-unit: setup ## Run the tests of pure code
 e2e: setup ## Run the browser tests
 	@tools/browser
 	@$(BIN)/pytest tests/e2e $(ARGS)
+
+fuzz: setup ## Let the property tests look elsewhere: make fuzz TESTS=tests/monitoring/logql
+	@$(BIN)/pytest -n "$(WORKERS)" --dist loadgroup -m hypothesis --hypothesis-profile=exploring $(TESTS) $(ARGS)
 
 interop: setup ## Run the tests against Debian's prometheus and rsyslog, which take minutes
 	@$(BIN)/pytest -m interop tests/interop tests/processes/test_listeners.py $(ARGS)

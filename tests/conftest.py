@@ -10,9 +10,15 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from config.services.sharing import Servers
 from tests.settings import OWN_STATE
+
+# A run says of one commit always the same; `make fuzz` looks for more.
+hypothesis_settings.register_profile("repeatable", derandomize=True)
+hypothesis_settings.register_profile("exploring")
+hypothesis_settings.load_profile("repeatable")
 
 _servers = Servers(Path(os.environ[OWN_STATE]), throwaway=True)
 

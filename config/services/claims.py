@@ -7,13 +7,12 @@ cluster takes away all of its own when a worker dies; and every claim lapses.
 from __future__ import annotations
 
 import logging
-from functools import cache
 from typing import Any
 
 import redis
 from django.conf import settings
 
-from accounts.services.connections import redis_client
+from accounts.services.connections import shared_redis
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +21,9 @@ _PREFIX = "vedette:beat"
 _LIFETIME_SECONDS = settings.Q_CLUSTER["timeout"]
 
 
-@cache
 def store() -> redis.Redis:
     """This process's connection to Redis; a forked one makes its own."""
-    return redis_client(timeout=1)
+    return shared_redis(timeout=1)
 
 
 def claim(cluster: str, key: str) -> str | None:

@@ -20,7 +20,7 @@ import orjson
 import redis
 from django.conf import settings
 
-from accounts.services.connections import redis_client
+from accounts.services.connections import shared_redis
 from monitoring.live.encoding import line_events, sample_events
 from monitoring.telemetry import LogBatch, SampleBatch
 
@@ -111,7 +111,8 @@ def has_listeners(organization_id: int, topic: str) -> bool:
     """Whether any web process holds a subscription; False when Redis is away."""
     channel = _channel(group_name(organization_id, topic))
     try:
-        return any(count for _, count in _client().pubsub_numsub(channel))
+        counts: Any = shared_redis(timeout=2).pubsub_numsub(channel)
+        return any(count for _, count in counts)
     except redis.RedisError:
         return False
 
@@ -119,7 +120,7 @@ def has_listeners(organization_id: int, topic: str) -> bool:
 def _publish_chunk(
     organization_id: int, topic: str, events: bytes, team_id: int | None
 ) -> None:
-    _script()(
+    _script(shared_redis(timeout=2))(
         keys=[stream_key(organization_id, topic)],
         args=[
             REPLAY_ENTRIES,
@@ -138,10 +139,5 @@ def _channel(group: str) -> str:
 
 
 @cache
-def _client() -> Any:
-    return redis_client(timeout=2)
-
-
-@cache
-def _script() -> Any:
-    return _client().register_script(_PUBLISH)
+def _script(client: redis.Redis) -> Any:
+    return client.register_script(_PUBLISH)

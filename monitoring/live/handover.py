@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import redis
 
-from accounts.services.connections import redis_client
+from accounts.services.connections import shared_redis
 from monitoring.analytics.sampling import sample
 from monitoring.telemetry import CorruptBatchError, LogBatch
 
@@ -108,6 +107,5 @@ def _sampled(batch: LogBatch) -> bytes:
     return LogBatch(streams, table).encode()
 
 
-@cache
 def _client() -> Any:
-    return redis_client(timeout=2)
+    return shared_redis(timeout=2)

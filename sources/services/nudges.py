@@ -16,7 +16,7 @@ import redis
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
-from accounts.services.connections import redis_client
+from accounts.services.connections import shared_redis
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +59,5 @@ def _broker() -> Any:
     return get_broker("ingest")
 
 
-@cache
 def _redis() -> Any:
-    return redis_client(timeout=1)
-
-
-def forget_connections() -> None:
-    """Connect anew at the next nudge: after a fork, or to another Redis."""
-    _redis.cache_clear()
-    _broker.cache_clear()
+    return shared_redis(timeout=1)

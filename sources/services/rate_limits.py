@@ -16,7 +16,7 @@ from typing import Any
 
 import redis
 
-from accounts.services.connections import redis_client
+from accounts.services.connections import shared_redis
 from sources.models import Source
 from sources.processing import RateLimit, read_rules
 
@@ -78,7 +78,7 @@ def seconds_to_wait(
     """
     rates = (limit.lines, lines, limit.size, size)
     try:
-        told = _take()(
+        told = _script(shared_redis(timeout=1))(
             keys=[f"{_PREFIX}{source_id}"],
             args=[now.timestamp(), limit.burst_seconds, *rates],
         )
@@ -90,11 +90,5 @@ def seconds_to_wait(
 
 
 @cache
-def _take() -> Any:
-    client = redis_client(timeout=1)
+def _script(client: redis.Redis) -> Any:
     return client.register_script(_TAKE)
-
-
-def forget_connections() -> None:
-    """Connect anew: after a fork, or to another Redis."""
-    _take.cache_clear()

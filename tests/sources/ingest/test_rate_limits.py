@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from sources.models import InboxBatch, SourceState
-from sources.services import rate_limits
 from tests.factories.accounts import make_token
 from tests.factories.sources import SourceFactory
 
@@ -13,7 +12,6 @@ pytestmark = pytest.mark.integration
 def test_who_pushes_over_the_limit_is_told_when_to_come_again(
     client, cast, redis_client
 ):
-    rate_limits.forget_connections()
     limit = {"rate_limit": {"lines_per_second": 0.1, "burst_seconds": 10}}
     source = SourceFactory(organization=cast.acme, name="shop", processing=limit)
     sender = client.as_token(make_token(cast.acme, "ingest"))

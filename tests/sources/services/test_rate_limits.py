@@ -6,7 +6,6 @@ import pytest
 
 from sources.models import SourceMinute, SourceState
 from sources.processing import RateLimit
-from sources.services import rate_limits
 from sources.services.figures import note_limited
 from sources.services.rate_limits import seconds_to_wait
 from tests.factories.sources import NOW, SourceFactory
@@ -18,7 +17,7 @@ LIMIT = RateLimit(lines=10, burst_seconds=2)
 
 @pytest.fixture(autouse=True)
 def redis(redis_client):
-    rate_limits.forget_connections()
+    return redis_client
 
 
 def comes(lines, *, after=0.0, size=0, limit=LIMIT, source=1):
@@ -53,11 +52,8 @@ def test_sources_do_not_share_their_limits():
 
 def test_while_redis_is_away_everything_may_come(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    rate_limits.forget_connections()
 
     assert [comes(20), comes(20)] == [0, 0]
-
-    rate_limits.forget_connections()
 
 
 def test_what_is_kept_out_is_counted(cast):
