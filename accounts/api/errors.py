@@ -50,12 +50,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
-    elif isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError):
-        logger.warning("The database is away: %s", exc)
-        exc = DatabaseUnavailable()
-    elif isinstance(exc, UnavailableError):
-        logger.warning("Unavailable: %s", exc)
-        exc = PartUnavailable(str(exc))
+    exc = as_outage(exc) or exc
 
     response = drf_exception_handler(exc, context)
     if response is None or not isinstance(exc, exceptions.APIException):
@@ -66,6 +61,17 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     else:
         response.data = error_body(_code(exc), str(exc.detail))
     return response
+
+
+def as_outage(exc: Exception) -> exceptions.APIException | None:
+    """Return the 503 for an error that goes away by itself, and log what it was."""
+    if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError):
+        logger.warning("The database is away: %s", exc)
+        return DatabaseUnavailable()
+    if isinstance(exc, UnavailableError):
+        logger.warning("Unavailable: %s", exc)
+        return PartUnavailable(str(exc))
+    return None
 
 
 def _code(exc: exceptions.APIException) -> str:

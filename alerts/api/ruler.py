@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from rest_framework import exceptions
 from rest_framework.request import Request
 from typing_extensions import override
 
-from accounts.api.viewsets import MAINTAIN, READ, ScopedAPI
+from accounts.api.foreign import ForeignAPI
+from accounts.api.viewsets import MAINTAIN, READ
 from accounts.models import Team
 from alerts.evaluation.rule_files import (
     RuleFileError,
@@ -41,46 +41,32 @@ class RulerError(Exception):
         self.status = status
 
 
-class RulerAPI(ScopedAPI):
+class RulerAPI(ForeignAPI):
     """What the endpoints share: YAML in and out, complaints as plain text."""
 
+    product = "Ruler API"
     access = {"get": READ, "post": MAINTAIN, "delete": MAINTAIN}
     authentication_classes = PrometheusAPI.authentication_classes
     language = RuleGroup.Language.PROMQL
-    # Cortex has described it: our own document leaves it out.
-    schema = None
 
     def groups(self, namespace: str = "") -> RuleGroupQuerySet:
         found = rule_groups.visible_groups(self.scope).filter(language=self.language)
         return found.filter(namespace=namespace) if namespace else found
 
     @override
-    def perform_content_negotiation(
-        self, request: Request, force: bool = False
-    ) -> tuple[Any, str]:
-        return super().perform_content_negotiation(request, force=True)
+    def refusal(self, status: HTTPStatus, text: str) -> HttpResponse:
+        return _text(f"{text}\n", status)
 
     @override
-    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        if isinstance(exc, RulerError):
-            return _text(str(exc), exc.status)
-        if isinstance(exc, RuleFileError):
-            return _text("\n".join(exc.problems) + "\n", 400)
-        if isinstance(exc, InvalidRuleError):
-            texts = [str(text) for found in exc.fields.values() for text in found]
+    def own_refusal(self, error: Exception) -> HttpResponse | None:
+        if isinstance(error, RulerError):
+            return _text(str(error), error.status)
+        if isinstance(error, RuleFileError):
+            return _text("\n".join(error.problems) + "\n", 400)
+        if isinstance(error, InvalidRuleError):
+            texts = [str(text) for found in error.fields.values() for text in found]
             return _text("\n".join(texts) + "\n", 400)
-        if isinstance(exc, PermissionDenied):
-            return _text(f"{exc}\n", 403)
-        if isinstance(exc, exceptions.APIException):
-            response = _text(f"{exc.detail}\n", exc.status_code)
-            if isinstance(
-                exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed
-            ):
-                response.status_code = 401
-                header = self.get_authenticate_header(self.request)
-                response["WWW-Authenticate"] = header
-            return response
-        return super().handle_exception(exc)
+        return None
 
 
 class RulerRulesAPI(RulerAPI):

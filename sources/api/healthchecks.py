@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import override
 
 from accounts.api.authentication import TokenAuthentication, TokenUser
-from accounts.api.viewsets import MAINTAIN, READ, ScopedAPI
+from accounts.api.foreign import ForeignAPI
+from accounts.api.viewsets import MAINTAIN, READ
 from accounts.models import ApiToken
 from sources.api.heartbeats import FLIPS_SHOWN, as_heartbeat_errors
 from sources.models import Heartbeat, HeartbeatPing
@@ -70,10 +71,10 @@ class ApiKeyAuthentication(TokenAuthentication):
         return self.of_secret(secret) if secret else super().authenticate(request)
 
 
-@extend_schema(exclude=True)
-class HealthchecksAPI(ScopedAPI):
+class HealthchecksAPI(ForeignAPI):
     """One of their endpoints; errors are `{"error": text}` as there."""
 
+    product = "Healthchecks API"
     authentication_classes = [ApiKeyAuthentication]
 
     @property
@@ -84,21 +85,21 @@ class HealthchecksAPI(ScopedAPI):
         return get_object_or_404(self.heartbeats, code=code)
 
     @override
-    def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
-        response.data = {"error": _words_of(exc)}
-        return response
+    def refusal(self, status: HTTPStatus, text: str) -> HttpResponse:
+        return JsonResponse({"error": text}, status=status)
 
-
-def _words_of(exc: Exception) -> str:
-    if isinstance(exc, exceptions.AuthenticationFailed):
-        return "wrong api key"
-    if isinstance(exc, exceptions.NotAuthenticated):
-        return "missing api key"
-    detail = getattr(exc, "detail", "not found")
-    if isinstance(detail, dict):
-        return "; ".join(f"{name}: {told[0]}" for name, told in detail.items())
-    return str(detail[0] if isinstance(detail, list) else detail)
+    @override
+    def words_of(self, error: Exception) -> str:
+        if isinstance(error, exceptions.AuthenticationFailed):
+            return "wrong api key"
+        if isinstance(error, exceptions.NotAuthenticated):
+            return "missing api key"
+        if isinstance(error, Http404):
+            return "not found"
+        detail = getattr(error, "detail", None)
+        if isinstance(detail, dict):
+            return "; ".join(f"{name}: {told[0]}" for name, told in detail.items())
+        return super().words_of(error)
 
 
 class ChecksAPI(HealthchecksAPI):

@@ -52,3 +52,11 @@ def test_a_query_says_it_in_prometheuss_words(reader):
 
     assert answer.status_code == 503
     assert answer.json()["errorType"] == "unavailable"
+
+
+def test_a_query_of_lines_says_it_in_lokis_way(reader):
+    answer = reader.get("/loki/api/v1/query_range", around(query='{source="app"}'))
+
+    assert answer.status_code == 503
+    assert answer["Content-Type"].startswith("text/plain")
+    assert answer["Retry-After"] == "2"
