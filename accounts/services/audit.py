@@ -61,6 +61,15 @@ def record(
     return entry
 
 
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what was changed, before and after: what an entry says of a change."""
+    changed = [k for k in {**before, **after} if before.get(k) != after.get(k)]
+    old = {name: before.get(name) for name in changed}
+    return old, {name: after.get(name) for name in changed}
+
+
 def hash_of(entry: AuditEntry) -> str:
     """Return the SHA-256 of everything the entry says and of the entry before it."""
     content = [

@@ -18,7 +18,7 @@ from alerts.models import NotificationChannel
 from alerts.services.access import require_maintainer
 from alerts.services.messages import test_message
 from alerts.services.notifications import target_of
-from alerts.services.presentation import HIDDEN, channel_json, differences
+from alerts.services.presentation import HIDDEN, channel_json
 
 MAX_SECRET = 500
 
@@ -74,7 +74,7 @@ def update_channel(
     require_maintainer(scope, draft.team.pk if draft.team else None)
     before = channel_json(channel)
     _write(scope, channel, draft)
-    old, new = differences(before, channel_json(channel))
+    old, new = audit.differences(before, channel_json(channel))
     audit.record(scope, "channel.update", channel, before=old, after=new)
     return channel
 

@@ -191,15 +191,6 @@ def notification_json(notification: Notification) -> dict[str, Any]:
     }
 
 
-def differences(
-    before: dict[str, Any], after: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what was changed, before and after: what the audit log says of it."""
-    changed = [k for k in before | after if before.get(k) != after.get(k)]
-    old = {name: before.get(name) for name in changed}
-    return old, {name: after.get(name) for name in changed}
-
-
 def publish_after_commit(alerts: Iterable[Alert]) -> None:
     """Show the alerts, as they are now, on the live topic once this is committed."""
 

@@ -25,7 +25,7 @@ from alerts.models import Rule, RuleGroup, RuleGroupState, RuleLevel, RuleState
 from alerts.models.group import RuleGroupQuerySet
 from alerts.services import group_series
 from alerts.services.access import require_maintainer
-from alerts.services.presentation import differences, health_json, team_json
+from alerts.services.presentation import health_json, team_json
 from alerts.services.rule_drafts import InvalidRuleError
 from alerts.services.rules import author_of, end_alerts
 from monitoring.moments import iso
@@ -136,7 +136,7 @@ def put_group(
     _write_rules(scope, group, draft.rules, now=now)
     RuleGroupState.objects.filter(group=group).update(due_at=now, error="")
     group = visible_groups(scope).get(pk=group.pk)
-    old, new = differences(before, group_json(group))
+    old, new = audit.differences(before, group_json(group))
     audit.record(scope, "rule_group.update", group, before=old, after=new)
     return Outcome(group, Written.UPDATED)
 

@@ -22,7 +22,6 @@ from alerts.models.rule import RuleQuerySet
 from alerts.services import notifications, windows
 from alerts.services.access import require_maintainer
 from alerts.services.presentation import (
-    differences,
     publish_after_commit,
     rule_json,
 )
@@ -90,7 +89,7 @@ def update_rule(scope: Scope, rule: Rule, draft: RuleDraft, *, now: datetime) ->
     elif not rule.enabled:
         end_alerts(scope, rule, "the rule was switched off", now=now)
     rule = _fresh(scope, rule)
-    old, new = differences(before, _audited(rule))
+    old, new = audit.differences(before, _audited(rule))
     audit.record(scope, "rule.update", rule, before=old, after=new)
     return rule
 

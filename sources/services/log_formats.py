@@ -173,17 +173,10 @@ def update_format(scope: Scope, row: LogFormat, **changes: Any) -> LogFormat:
         _refuse_while_used(scope, row.name)
     for name, value in changes.items():
         setattr(row, name, value)
-    after = _shown(row)
-    changed = [name for name in SETTINGS if before[name] != after[name]]
-    if changed:
+    old, new = audit.differences(before, _shown(row))
+    if new:
         _save(row)
-        audit.record(
-            scope,
-            "log_format.update",
-            row,
-            before={name: before[name] for name in changed},
-            after={name: after[name] for name in changed},
-        )
+        audit.record(scope, "log_format.update", row, before=old, after=new)
     return row
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import AuditEntry
-from accounts.services.audit import GENESIS, first_break, record
+from accounts.services.audit import GENESIS, differences, first_break, record
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -83,3 +83,10 @@ def test_an_entry_goes_with_a_change_that_is_rolled_back(cast):
         change_that_fails()
 
     assert not AuditEntry.unscoped.exists()
+
+
+def test_only_what_differs_is_told_of_a_change():
+    old, new = differences({"a": 1, "b": 2, "gone": 3}, {"a": 1, "b": 5, "new": 4})
+
+    assert old == {"b": 2, "gone": 3, "new": None}
+    assert new == {"b": 5, "gone": None, "new": 4}

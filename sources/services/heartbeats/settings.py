@@ -101,16 +101,9 @@ def update_heartbeat(
     wanted = _checked(scope, replace(before, **changes), now)
     _require_maintainer(scope, wanted.team)
     _apply(heartbeat, wanted)
-    old, new = before.shown(), wanted.shown()
-    changed = [name for name in new if new[name] != old[name]]
-    if changed:
-        audit.record(
-            scope,
-            "heartbeat.update",
-            heartbeat,
-            before={name: old[name] for name in changed},
-            after={name: new[name] for name in changed},
-        )
+    old, new = audit.differences(before.shown(), wanted.shown())
+    if new:
+        audit.record(scope, "heartbeat.update", heartbeat, before=old, after=new)
     return heartbeat
 
 
