@@ -5,6 +5,7 @@ from __future__ import annotations
 from accounts.services.egress import InvalidUrlError, check_url
 from sources.connectors.probe.http_probe import status_problem, url_of
 from sources.services.kinds.base import Config, Setting, SettingType
+from sources.services.kinds.common import BEARER, FOLLOW_REDIRECTS, HEADERS, USER
 from sources.services.kinds.probes import TIMES, TLS, expression, kind_of, targets
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -54,28 +55,14 @@ KIND = kind_of(
             advanced=True,
         ),
         Setting("body", SettingType.TEXT, "Body to send", advanced=True),
-        Setting(
-            "headers",
-            SettingType.HEADERS,
-            "Headers",
-            "One a line, as name: value. The values are kept secret.",
-            bounds=(0, 50),
-            advanced=True,
-        ),
-        Setting("username", SettingType.TEXT, "User", bounds=(0, 200), advanced=True),
-        Setting("password", SettingType.SECRET, "Password", advanced=True),
-        Setting("bearer_token", SettingType.SECRET, "Bearer token", advanced=True),
+        HEADERS,
+        *USER,
+        BEARER,
         expression("body_matches", "Expression that the body matches", "In RE2."),
         expression(
             "body_does_not_match", "Expression that the body does not match", "In RE2."
         ),
-        Setting(
-            "follow_redirects",
-            SettingType.BOOLEAN,
-            "Follow redirects",
-            default=True,
-            advanced=True,
-        ),
+        FOLLOW_REDIRECTS,
         *TLS,
     ),
     addresses=("targets", "method", "body", "follow_redirects", *(s.key for s in TLS)),

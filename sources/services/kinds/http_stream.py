@@ -13,7 +13,7 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
+from sources.services.kinds.common import BEARER, HEADERS, HOST, USER, login_problems
 from sources.services.kinds.streaming import MAX_SAID, placeholder_check
 
 NAME = "http_stream"
@@ -31,12 +31,7 @@ def _together(config: Config) -> Errors:
         return {"body": ["Only a POST has a body."]}
     if config.get("cursor_path") and config.get("mode", "lines") != "poll":
         return {"cursor_path": ["Only what is polled has a cursor."]}
-    if config.get("bearer_token") and (
-        config.get("username") or config.get("password")
-    ):
-        told = "Give either a token, or a user with a password."
-        return {"bearer_token": [told]}
-    return {}
+    return login_problems(config)
 
 
 def _where(name: str, config: Config) -> str:
@@ -137,9 +132,9 @@ KIND = Kind(
         *_ASKING,
         streaming.ID_PATH,
         streaming.SECRETS,
-        streaming.HEADERS,
-        *streaming.WHO,
-        streaming.BEARER,
+        HEADERS,
+        *USER,
+        BEARER,
         streaming.idle_timeout(300),
         streaming.largest_message(4 * 2**20),
         *streaming.TLS,

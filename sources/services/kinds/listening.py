@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
+from sources.services.kinds.common import HOST, certificates_check
 
 # Somebody waits for the answer.
 TEST_SECONDS = 2.0
@@ -67,17 +66,6 @@ def _file(key: str) -> Callable[[Config], list[str]]:
     def check(config: Config) -> list[str]:
         problem = file_problem(config[key]) if config[key] else ""
         return [problem] if problem else []
-
-    return check
-
-
-def _certificates(key: str) -> Callable[[Config], list[str]]:
-    def check(config: Config) -> list[str]:
-        try:
-            ssl.create_default_context(cadata=config[key] or None)
-        except (ssl.SSLError, ValueError):
-            return ["These are no certificates in PEM."]
-        return []
 
     return check
 
@@ -191,7 +179,7 @@ _ADVANCED = (
         SettingType.TEXT,
         "The certificate itself, in PEM",
         bounds=(0, MAX_PEM),
-        check=_certificates("tls_certificate"),
+        check=certificates_check("tls_certificate"),
         asked=False,
     ),
     Setting(
@@ -206,7 +194,7 @@ _ADVANCED = (
         SettingType.TEXT,
         "The clients' CA itself, in PEM",
         bounds=(0, MAX_PEM),
-        check=_certificates("tls_client_ca"),
+        check=certificates_check("tls_client_ca"),
         asked=False,
     ),
 )

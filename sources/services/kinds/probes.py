@@ -19,7 +19,7 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
+from sources.services.kinds.common import HOST, tls_server_name, tls_verify
 
 CONNECTOR = "sources.connectors.probe.Probe"
 TARGETS_TRIED = 5
@@ -64,23 +64,7 @@ TIMES = (
         bounds=(0.1, 600),
     ),
 )
-TLS = (
-    Setting(
-        "tls_verify",
-        SettingType.BOOLEAN,
-        "Check the certificate",
-        default=True,
-        advanced=True,
-    ),
-    Setting(
-        "tls_server_name",
-        SettingType.TEXT,
-        "Name in the certificate",
-        "Empty: the host that is asked.",
-        bounds=(0, 253),
-        advanced=True,
-    ),
-)
+TLS = (tls_verify(), tls_server_name("Empty: the host that is asked."))
 
 
 def expression(key: str, label: str, help_text: str = "") -> Setting:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from accounts.services.egress import InvalidUrlError, check_url
 from monitoring.labels import METRIC_NAME, Labels
 from monitoring.telemetry import SampleBatch
-from sources.connectors.client_settings import tls_context
 from sources.connectors.scrape.discovery import path_problem
 from sources.connectors.scrape.relabelling import InvalidRelabellingError, parse_rules
 from sources.connectors.scrape.settings import InvalidGroupsError, parse_groups
@@ -24,10 +22,19 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
+from sources.services.kinds.common import (
+    BEARER,
+    FOLLOW_REDIRECTS,
+    HEADERS,
+    HOST,
+    TLS_CA,
+    USER,
+    login_problems,
+    tls_server_name,
+    tls_verify,
+)
 
 SAMPLES_SHOWN = 20
-_MAX_PEM = 256 * 2**10
 
 
 # --- Trying it out ---------------------------------------------------------------------
@@ -135,17 +142,9 @@ def _path(config: Config) -> list[str]:
     return [] if good else ["Begin the path with a slash."]
 
 
-def _ca(config: Config) -> list[str]:
-    try:
-        tls_context(verify=True, ca=config["tls_ca"])
-    except (ssl.SSLError, ValueError):
-        return ["These are no certificates in PEM."]
-    return []
-
-
 def _together(config: Config) -> Errors:
     """Return what is wrong with settings that are right one by one."""
-    errors: Errors = {}
+    errors = login_problems(config)
     if config.get("timeout_seconds", 10) > config.get("interval_seconds", 15):
         errors["timeout_seconds"] = ["The timeout may not be longer than the interval."]
     lists = ("targets", "static_configs", "file_sd", "http_sd")
@@ -153,10 +152,6 @@ def _together(config: Config) -> Errors:
         errors["targets"] = [
             "Give targets, such as web-1:9100, or say where they are listed."
         ]
-    if config.get("bearer_token") and (
-        config.get("username") or config.get("password")
-    ):
-        errors["bearer_token"] = ["Give either a token, or a user with a password."]
     return errors
 
 
@@ -246,48 +241,15 @@ _WHERE = (
     ),
 )
 _WHO = (
-    Setting("username", SettingType.TEXT, "User", bounds=(0, 200), advanced=True),
-    Setting("password", SettingType.SECRET, "Password", advanced=True),
-    Setting("bearer_token", SettingType.SECRET, "Bearer token", advanced=True),
-    Setting(
-        "headers",
-        SettingType.HEADERS,
-        "Headers",
-        "One a line, as name: value. The values are kept secret.",
-        bounds=(0, 50),
-        advanced=True,
+    *USER,
+    BEARER,
+    HEADERS,
+    tls_verify("Check the targets' certificates"),
+    TLS_CA,
+    tls_server_name(
+        "Empty: the host that is asked.", "Name in the targets' certificates"
     ),
-    Setting(
-        "tls_verify",
-        SettingType.BOOLEAN,
-        "Check the targets' certificates",
-        default=True,
-        advanced=True,
-    ),
-    Setting(
-        "tls_ca",
-        SettingType.TEXT,
-        "Certificates of the CA, in PEM",
-        "Empty: those of the system.",
-        bounds=(0, _MAX_PEM),
-        check=_ca,
-        asked=False,
-    ),
-    Setting(
-        "tls_server_name",
-        SettingType.TEXT,
-        "Name in the targets' certificates",
-        "Empty: the host that is asked.",
-        bounds=(0, 253),
-        advanced=True,
-    ),
-    Setting(
-        "follow_redirects",
-        SettingType.BOOLEAN,
-        "Follow redirects",
-        default=True,
-        advanced=True,
-    ),
+    FOLLOW_REDIRECTS,
 )
 _WHAT = (
     Setting(

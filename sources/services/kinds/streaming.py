@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
-from sources.connectors.client_settings import context_of
 from sources.connectors.streams.parcels import Point, Record
 from sources.connectors.streams.paths import InvalidPathError, Path
 from sources.connectors.streams.templates import names_in
@@ -22,8 +20,8 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
+from sources.services.kinds.common import TLS_CA, tls_server_name, tls_verify
 
-_MAX_PEM = 256 * 2**10
 _SHOWN = 20
 _SHOWN_LINE = 500
 # Nobody writes longer texts by hand.
@@ -73,14 +71,6 @@ def paths_problems(paths: Iterable[str]) -> list[str]:
         except InvalidPathError as error:
             problems.append(str(error))
     return problems[:3]
-
-
-def ca_problems(config: Config) -> list[str]:
-    try:
-        context_of(config)
-    except (ssl.SSLError, ValueError):
-        return ["These are no certificates in PEM."]
-    return []
 
 
 def placeholder_check(key: str, *known: str) -> Callable[[Config], list[str]]:
@@ -172,46 +162,8 @@ SECRETS = Setting(
     bounds=(0, 20),
     advanced=True,
 )
-HEADERS = Setting(
-    "headers",
-    SettingType.HEADERS,
-    "Headers",
-    "One a line, as name: value. The values are kept secret.",
-    bounds=(0, 50),
-    advanced=True,
-)
-WHO = (
-    Setting("username", SettingType.TEXT, "User", bounds=(0, 200), advanced=True),
-    Setting("password", SettingType.SECRET, "Password", advanced=True),
-)
-BEARER = Setting("bearer_token", SettingType.SECRET, "Bearer token", advanced=True)
-TLS = (
-    Setting(
-        "tls_verify",
-        SettingType.BOOLEAN,
-        "Check the certificate",
-        default=True,
-        advanced=True,
-    ),
-    Setting(
-        "tls_ca",
-        SettingType.TEXT,
-        "Certificates of the CA, in PEM",
-        "Empty: those of the system.",
-        bounds=(0, _MAX_PEM),
-        check=ca_problems,
-        asked=False,
-    ),
-    Setting(
-        "tls_server_name",
-        SettingType.TEXT,
-        "Name in the certificate",
-        "Empty: the host of the URL.",
-        bounds=(0, 253),
-        advanced=True,
-    ),
-)
-TLS_ADDRESSES = ("tls_verify", "tls_ca", "tls_server_name")
+TLS = (tls_verify(), TLS_CA, tls_server_name("Empty: the host of the URL."))
+TLS_ADDRESSES = tuple(setting.key for setting in TLS)
 
 
 def idle_timeout(default: float) -> Setting:

@@ -15,7 +15,7 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
+from sources.services.kinds.common import BEARER, HEADERS, HOST, USER
 from sources.services.kinds.streaming import MAX_SAID, placeholder_check
 
 NAME = "websocket"
@@ -160,9 +160,9 @@ KIND = Kind(
         *_TALK,
         streaming.ID_PATH,
         streaming.SECRETS,
-        streaming.HEADERS,
-        *streaming.WHO,
-        streaming.BEARER,
+        HEADERS,
+        *USER,
+        BEARER,
         Setting(
             "subprotocols",
             SettingType.LINES,
