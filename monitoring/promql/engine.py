@@ -10,7 +10,7 @@ import numpy as np
 from monitoring.labels import METRIC_NAME, Labels
 from monitoring.promql.errors import EvaluationError
 from monitoring.promql.evaluator import Evaluator
-from monitoring.promql.grouping import merge_same
+from monitoring.promql.grouping import NAMELESS, merge_same
 from monitoring.promql.limits import DEFAULT_LIMITS, Budget, Limits
 from monitoring.promql.parser import parse
 from monitoring.promql.rolled import from_rollups
@@ -118,11 +118,16 @@ def _result(value: Value, run: Evaluator, kind: ResultType) -> Result:
 
 def _named(vector: Vector) -> Vector:
     """Drop the names that functions have left to be dropped, and empty series."""
-    found = vector.take(np.flatnonzero(vector.present.any(axis=1)))
+    filled = vector.present.any(axis=1)
+    found = vector if filled.all() else vector.take(np.flatnonzero(filled))
     return merge_same(Vector.named(_drop_names(found), found.values, found.present))
 
 
 def _drop_names(vector: Vector) -> Sequence[Labels]:
+    if not vector.nameless.any():
+        return vector.labels
+    if vector.nameless.all():
+        return NAMELESS.of_all(vector.labels)
     return [
         tuple(pair for pair in labels if pair[0] != METRIC_NAME) if nameless else labels
         for labels, nameless in zip(

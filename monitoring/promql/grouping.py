@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from monitoring.labels import METRIC_NAME, Labels, make_labels
+from monitoring.promql.columns import ColumnarLabels
 from monitoring.promql.errors import EvaluationError
 from monitoring.promql.values import Bools, Ints, Vector
 
 SAME_LABELS = "vector cannot contain metrics with the same labelset"
 
 K = TypeVar("K", bound=Hashable)
-Projection = Callable[[Labels], Labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What is left of a label set: only these labels, or all but them."""
+
+    names: frozenset[str]
+    keep: bool
+
+    def __call__(self, labels: Labels) -> Labels:
+        names, keep = self.names, self.keep
+        return tuple([pair for pair in labels if (pair[0] in names) is keep])
+
+    def of_all(self, labels: Sequence[Labels]) -> Sequence[Labels]:
+        if isinstance(labels, ColumnarLabels):
+            return labels.reduced(self.names, keep=self.keep)
+        return list(map(self, labels))
+
+    def numbered(self, labels: Sequence[Labels]) -> tuple[Ints, list[Labels]]:
+        """Return the number of what is left of each, and what the numbers stand for."""
+        if not isinstance(labels, ColumnarLabels):
+            return number(map(self, labels))
+        known = labels.groupings.get(self)
+        if known is None:
+            known = labels.numbered(self.names, keep=self.keep)
+            labels.groupings[self] = known
+        ids, keys = known
+        return ids, keys
+
+    def numbered_together(
+        self, ours: Sequence[Labels], theirs: Sequence[Labels]
+    ) -> tuple[Ints, Ints, int]:
+        """Return the numbers of two lists' sets, and how many different ones there are."""
+        together: Sequence[Labels] | None = None
+        if isinstance(ours, ColumnarLabels) and isinstance(theirs, ColumnarLabels):
+            together = ours.joined(theirs)
+        if together is None:
+            together = [*ours, *theirs]
+        ids, keys = self.numbered(together)
+        return ids[: len(ours)], ids[len(ours) :], len(keys)
+
+
+EVERYTHING = Projection(frozenset(), keep=False)
+NAMELESS = Projection(frozenset({METRIC_NAME}), keep=False)
 
 
 def keeping(names: Iterable[str]) -> Projection:
     """Return what leaves of a label set only these labels."""
-    kept = frozenset(names)
-    if not kept:
-        return lambda labels: ()
-    return lambda labels: tuple([pair for pair in labels if pair[0] in kept])
+    return Projection(frozenset(names), keep=True)
 
 
 def dropping(names: Iterable[str]) -> Projection:
     """Return what takes these labels, and the metric's name, out of a label set."""
-    gone = frozenset(names) | {METRIC_NAME}
-    return lambda labels: tuple([pair for pair in labels if pair[0] not in gone])
+    return Projection(frozenset(names) | {METRIC_NAME}, keep=False)
 
 
 def projection(labels: Iterable[str], *, keep: bool) -> Projection:
@@ -57,7 +97,15 @@ class Groups:
 
     @classmethod
     def of(cls, labels: Sequence[Labels], project: Projection) -> Groups:
-        ids, keys = number(map(project, labels))
+        cached = labels.groupings if isinstance(labels, ColumnarLabels) else {}
+        key = cls, project
+        if key not in cached:
+            cached[key] = cls._of(*project.numbered(labels))
+        found: Groups = cached[key]
+        return found
+
+    @classmethod
+    def _of(cls, ids: Ints, keys: Sequence[Labels]) -> Groups:
         order = np.argsort(ids, kind="stable")
         starts = np.searchsorted(ids[order], np.arange(len(keys) + 1))
         return cls(keys, ids, order, starts)
@@ -79,10 +127,15 @@ def with_label(labels: Labels, name: str, value: str) -> Labels:
     return make_labels([*kept, (name, value)])
 
 
+def stacked(parts: Sequence[Sequence[Labels]]) -> Sequence[Labels]:
+    """Return the label sets of all parts, one behind the other."""
+    return parts[0] if len(parts) == 1 else [each for part in parts for each in part]
+
+
 def stack(vectors: Sequence[Vector]) -> Vector:
     """Return the series of all vectors, one below the other."""
     return Vector(
-        [labels for vector in vectors for labels in vector.labels],
+        stacked([vector.labels for vector in vectors]),
         np.concatenate([vector.values for vector in vectors]),
         np.concatenate([vector.present for vector in vectors]),
         np.concatenate([vector.nameless for vector in vectors]),
@@ -94,14 +147,14 @@ def merge_same(vector: Vector) -> Vector:
 
     Raises EvaluationError where two of them have a value at the same step.
     """
-    if len(set(vector.labels)) == len(vector.labels):
+    if len(EVERYTHING.numbered(vector.labels)[1]) == len(vector.labels):
         return vector
     nameless = vector.nameless
     if nameless.any() and not nameless.all():
         # With its name still to go a series is another one than with it to stay.
         parts = np.flatnonzero(~nameless), np.flatnonzero(nameless)
         return stack([merge_same(vector.take(rows)) for rows in parts])
-    groups = Groups.of(vector.labels, lambda labels: labels)
+    groups = Groups.of(vector.labels, EVERYTHING)
     present = vector.present[groups.order]
     if (np.add.reduceat(present, groups.starts[:-1], axis=0, dtype=np.int64) > 1).any():
         raise EvaluationError(SAME_LABELS)

@@ -11,10 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitoring.labels import METRIC_NAME, Labels, make_labels
+from monitoring.labels import Labels, make_labels
 from monitoring.promql.arithmetic import ARITHMETIC, calculate, compare
+from monitoring.promql.columns import taken
 from monitoring.promql.errors import EvaluationError
-from monitoring.promql.grouping import Projection, merge_same, number, projection
+from monitoring.promql.grouping import (
+    EVERYTHING,
+    NAMELESS,
+    Projection,
+    merge_same,
+    projection,
+    stacked,
+)
 from monitoring.promql.limits import Budget
 from monitoring.promql.segments import spread_out
 from monitoring.promql.syntax import Binary, Cardinality, Matching
@@ -57,7 +65,7 @@ class Side:
 class Pairs:
     """Rows of the outcome before the operator is applied."""
 
-    labels: list[Labels]
+    labels: Sequence[Labels]
     many: Floats
     one: Floats
     present: Bools
@@ -69,7 +77,7 @@ class Pairs:
         if len(parts) == 1:
             return parts[0]
         return cls(
-            [labels for part in parts for labels in part.labels],
+            stacked([part.labels for part in parts]),
             np.concatenate([part.many for part in parts]),
             np.concatenate([part.one for part in parts]),
             np.concatenate([part.present for part in parts]),
@@ -108,13 +116,8 @@ def _orient(
 
 
 def _sides(many: Vector, one: Vector, project: Projection) -> tuple[Side, Side]:
-    keys = [*map(project, many.labels), *map(project, one.labels)]
-    ids, groups = number(keys)
-    split = len(many.labels)
-    return (
-        Side(many, ids[:split], len(groups)),
-        Side(one, ids[split:], len(groups)),
-    )
+    ours, theirs, groups = project.numbered_together(many.labels, one.labels)
+    return Side(many, ours, groups), Side(one, theirs, groups)
 
 
 def _refuse_duplicates(
@@ -148,18 +151,31 @@ class _ResultLabels:
     op: str
     matching: Matching
 
-    def __call__(self, many: Labels, one: Labels) -> Labels:
-        matching = self.matching
-        if self.op in ARITHMETIC:
-            many = tuple(pair for pair in many if pair[0] != METRIC_NAME)
-        if matching.cardinality is Cardinality.ONE_TO_ONE:
-            names = matching.labels
-            many = tuple(p for p in many if (p[0] in names) is matching.on)
-        if not matching.include:
+    def __call__(
+        self, many: Sequence[Labels], one: Sequence[Labels]
+    ) -> Sequence[Labels]:
+        """Return the labels of each pair."""
+        for project in self._projections:
+            many = project.of_all(many)
+        include = self.matching.include
+        if not include:
             return many
-        kept = [pair for pair in many if pair[0] not in matching.include]
-        taken = [pair for pair in one if pair[0] in matching.include]
-        return make_labels([*kept, *taken])
+        return [
+            make_labels(
+                [pair for pair in ours if pair[0] not in include]
+                + [pair for pair in theirs if pair[0] in include]
+            )
+            for ours, theirs in zip(many, one, strict=True)
+        ]
+
+    @property
+    def _projections(self) -> list[Projection]:
+        """What is taken out of the labels of the side of many."""
+        found = [NAMELESS] if self.op in ARITHMETIC else []
+        if self.matching.cardinality is Cardinality.ONE_TO_ONE:
+            names = frozenset(self.matching.labels)
+            found.append(Projection(names, keep=self.matching.on))
+        return found
 
 
 def _matched(
@@ -172,9 +188,10 @@ def _matched(
     budget.admit_points(int(sizes.sum()), many.vector.steps)
     partners = order[spread_out(starts[many.ids], starts[many.ids + 1])]
     rows = np.repeat(np.arange(len(many.ids)), sizes)
-    pairs = zip(rows.tolist(), partners.tolist(), strict=True)
     return Pairs(
-        [result_labels(many.vector.labels[m], one.vector.labels[o]) for m, o in pairs],
+        result_labels(
+            taken(many.vector.labels, rows), taken(one.vector.labels, partners)
+        ),
         many.vector.values[rows],
         one.vector.values[partners],
         many.vector.present[rows] & one.vector.present[partners],
@@ -194,7 +211,7 @@ def _without_one(
     values = many.vector.values
     fill = np.broadcast_to(np.float64(matching.fill_right or 0.0), values.shape)
     return Pairs(
-        [result_labels(each, project(each)) for each in labels],
+        result_labels(labels, project.of_all(labels)),
         values,
         fill,
         many.vector.present & missing[many.ids],
@@ -214,7 +231,7 @@ def _without_many(
     values = one.vector.values
     fill = np.broadcast_to(np.float64(matching.fill_left or 0.0), values.shape)
     return Pairs(
-        [result_labels(project(each), each) for each in labels],
+        result_labels(project.of_all(labels), labels),
         fill,
         values,
         one.vector.present & missing[one.ids],
@@ -238,16 +255,15 @@ def _apply(node: Binary, matching: Matching, pairs: Pairs) -> Vector:
 
 
 def _refuse_ambiguity(matching: Matching, pairs: Pairs, present: Bools) -> None:
-    if matching.cardinality is Cardinality.ONE_TO_ONE:
-        keys, message = pairs.ids.tolist(), _IMPLICIT_MANY
-    else:
-        keys = list(zip(pairs.ids.tolist(), pairs.labels, strict=True))
-        message = _SAME_OUTCOME
-    ids, distinct = number(keys)
-    if len(distinct) == len(keys):
+    ids, message = pairs.ids, _IMPLICIT_MANY
+    if matching.cardinality is not Cardinality.ONE_TO_ONE:
+        outcomes, different = EVERYTHING.numbered(pairs.labels)
+        ids, message = ids * len(different) + outcomes, _SAME_OUTCOME
+    distinct = np.unique(ids)
+    if len(distinct) == len(ids):
         return
     order = np.argsort(ids, kind="stable")
-    starts = np.searchsorted(ids[order], np.arange(len(distinct)))
+    starts = np.searchsorted(ids[order], distinct)
     counts = np.add.reduceat(present[order], starts, axis=0, dtype=np.int64)
     if (counts > 1).any():
         raise EvaluationError(message)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitoring.promql.grouping import merge_same, number, projection, stack
+from monitoring.promql.grouping import merge_same, projection, stack
 from monitoring.promql.syntax import Binary
 from monitoring.promql.values import Bools, Ints, Vector
 
 
 def combine_sets(node: Binary, left: Vector, right: Vector) -> Vector:
     project = projection(node.matching.labels, keep=node.matching.on)
-    keys = [*map(project, left.labels), *map(project, right.labels)]
-    ids, groups = number(keys)
-    ours, theirs = ids[: len(left.labels)], ids[len(left.labels) :]
+    ours, theirs, groups = project.numbered_together(left.labels, right.labels)
     if node.op == "and":
-        return left.where(_occupied(right, theirs, len(groups))[ours])
+        return left.where(_occupied(right, theirs, groups)[ours])
     if node.op == "unless":
-        return left.where(~_occupied(right, theirs, len(groups))[ours])
-    added = right.where(~_occupied(left, ours, len(groups))[theirs])
+        return left.where(~_occupied(right, theirs, groups)[ours])
+    added = right.where(~_occupied(left, ours, groups)[theirs])
     return merge_same(stack([left, added]))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitoring.labels import Labels
+from monitoring.promql.columns import taken
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -97,7 +98,7 @@ class Vector:
 
     def take(self, rows: Ints) -> Vector:
         return Vector(
-            [self.labels[row] for row in rows.tolist()],
+            taken(self.labels, rows),
             self.values[rows],
             self.present[rows],
             self.nameless[rows],

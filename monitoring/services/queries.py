@@ -65,7 +65,7 @@ class _ScopedQuerier:
         starts = np.flatnonzero(np.diff(run.series, prepend=-1))
         place = np.searchsorted(found.ids, run.series[starts])
         return SeriesData(
-            labels=found.index.labels(found.rows[place]),
+            labels=found.table(place),
             offsets=np.append(starts, len(run)).astype(np.int64),
             ts_ms=run.ts_ms,
             values=run.values,

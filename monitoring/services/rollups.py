@@ -88,7 +88,7 @@ def _buckets(found: Selected, run: Rolled, step_ms: int) -> Buckets:
     place = np.searchsorted(found.ids, run.series[starts])
     return Buckets(
         step_ms,
-        found.index.labels(found.rows[place]),
+        found.table(place),
         np.append(starts, len(run)).astype(np.int64),
         run.ends_ms,
         run.columns,

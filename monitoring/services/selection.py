@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from accounts.scope import Scope
 from monitoring.labels import METRIC_NAME, Labels, Matcher, MatchOp, matches_all
 from monitoring.models import LogStream
+from monitoring.promql.columns import ColumnarLabels
 from monitoring.store.blocks import Int64s
 from monitoring.store.known_series import index_of
 from monitoring.store.series_index import SeriesIndex
@@ -73,6 +74,10 @@ class Selected:
 
     def labels(self) -> list[Labels]:
         return self.index.labels(self.rows)
+
+    def table(self, places: Int64s) -> ColumnarLabels:
+        """Return the label sets of some of the series, unmade."""
+        return ColumnarLabels(self.index.columns, self.rows[places])
 
     def without(self, ids: Iterable[int]) -> Selected:
         gone = np.isin(self.ids, list(ids))

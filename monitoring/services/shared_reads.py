@@ -206,7 +206,7 @@ def _series_data(found: Selected, run: Samples, wish: _Wish) -> SeriesData:
     counts = np.bincount(rows, minlength=len(ids))
     present = counts > 0
     return SeriesData(
-        labels=found.index.labels(found.rows[present]),
+        labels=found.table(np.flatnonzero(present)),
         offsets=np.concatenate(([0], np.cumsum(counts[present]))).astype(np.int64),
         ts_ms=run.ts_ms[taken],
         values=run.values[taken],

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from monitoring.labels import METRIC_NAME
+from monitoring.promql.columns import values_of
 from monitoring.promql.context import Evaluation
 from monitoring.promql.errors import EvaluationError
 from monitoring.promql.functions import counters, distribution, over_time, regression
@@ -120,10 +122,7 @@ def over_windows(
 
 def _note_non_counters(run: Evaluation, vector: Vector) -> None:
     found = vector.present.any(axis=1) & ~vector.nameless
-    names = {
-        dict(vector.labels[row]).get("__name__", "")
-        for row in np.flatnonzero(found).tolist()
-    }
+    names = values_of(vector.labels, METRIC_NAME, np.flatnonzero(found))
     for name in sorted(names - {""}):
         if not name.endswith(_COUNTER_SUFFIXES):
             run.notes.info(

@@ -21,15 +21,16 @@ EVALUATIONS = settings(
 )
 
 
+QUERIERS = st.builds(MemoryQuerier, SERIES, tabular=st.booleans())
+
+
 @EVALUATIONS
 @given(
-    series=SERIES,
+    querier=QUERIERS,
     text=EXPRESSIONS,
     time_ms=st.integers(0, END_MS // 1000).map(lambda n: n * 1000),
 )
-def test_an_instant_query_answers_what_the_slow_evaluator_does(series, text, time_ms):
-    querier = MemoryQuerier(series)
-
+def test_an_instant_query_answers_what_the_slow_evaluator_does(querier, text, time_ms):
     wanted = _slowly(Slow(querier, time_ms, time_ms), text, [time_ms])
     got = _fast(lambda: promql.instant(querier, text, time_ms=time_ms))
 
@@ -38,16 +39,15 @@ def test_an_instant_query_answers_what_the_slow_evaluator_does(series, text, tim
 
 @EVALUATIONS
 @given(
-    series=SERIES,
+    querier=QUERIERS,
     text=EXPRESSIONS,
     start_ms=st.integers(0, END_MS // 1000).map(lambda n: n * 1000),
     step_ms=st.sampled_from([7000, 30_000, MINUTE, 5 * MINUTE]),
     steps=st.integers(1, 7),
 )
 def test_a_range_query_answers_what_the_slow_evaluator_does_step_by_step(
-    series, text, start_ms, step_ms, steps
+    querier, text, start_ms, step_ms, steps
 ):
-    querier = MemoryQuerier(series)
     end_ms = start_ms + (steps - 1) * step_ms
 
     times = range(start_ms, end_ms + 1, step_ms)
