@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from sources.services.kinds import streaming
 from sources.services.kinds.base import (
     Config,
     Errors,
-    Group,
-    Kind,
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import BEARER, HEADERS, HOST, USER, login_problems
+from sources.services.kinds.common import BEARER, HEADERS, USER, login_problems
 from sources.services.kinds.streaming import MAX_SAID, placeholder_check
 
-NAME = "http_stream"
-CONNECTOR = "sources.connectors.streams.http_stream.HttpStream"
 _KNOWN = ("last_id", "last_time", "cursor")
 
 
@@ -35,7 +29,7 @@ def _together(config: Config) -> Errors:
 
 
 def _where(name: str, config: Config) -> str:
-    url = urlsplit(config.get("url", ""))._replace(query="").geturl()
+    url = streaming.where(name, config)
     if config.get("mode") != "poll":
         return url
     return f"{url}, every {config.get('interval_seconds', 30):g} s"
@@ -105,27 +99,18 @@ _ASKING = (
     ),
 )
 
-KIND = Kind(
-    name=NAME,
+KIND = streaming.kind_of(
+    name="http_stream",
     title="HTTP stream",
-    help="Reads lines from an answer that does not end, or asks a URL for new ones.",
+    help_text="Reads lines from an answer that does not end, or asks a URL for new ones.",
     icon="globe",
-    group=Group.FETCHED,
-    has_lines=True,
-    connector=CONNECTOR,
-    test=streaming.tester(NAME, CONNECTOR),
-    newest_lines=streaming.newest(NAME, CONNECTOR),
-    where=_where,
+    connector="sources.connectors.streams.http_stream.HttpStream",
     settings=(
-        Setting(
-            "url",
-            SettingType.TEXT,
+        streaming.url_setting(
             "URL",
             "With {{last_id}}, {{last_time}} or {{cursor}} for where it goes on.",
-            required=True,
-            bounds=(1, 2000),
-            check=_url,
             missing="Give a URL, such as https://example.com/logs.",
+            check=_url,
         ),
         *_HOW,
         *streaming.MESSAGES,
@@ -137,9 +122,7 @@ KIND = Kind(
         BEARER,
         streaming.idle_timeout(300),
         streaming.largest_message(4 * 2**20),
-        *streaming.TLS,
-        HOST,
     ),
     check=_together,
-    addresses=("url", *streaming.TLS_ADDRESSES),
+    where=_where,
 )

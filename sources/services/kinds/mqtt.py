@@ -13,15 +13,10 @@ from sources.services.kinds import streaming
 from sources.services.kinds.base import (
     Config,
     Errors,
-    Group,
-    Kind,
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
 
-NAME = "mqtt"
-CONNECTOR = "sources.connectors.streams.mqtt.MqttStream"
 _MAX_RULES = 100
 _KEYS = {"name", "topic", "value", "labels"}
 
@@ -87,27 +82,18 @@ def _where(name: str, config: Config) -> str:
     return f"{', '.join(config.get('topics', [])[:3])} at {config.get('url', '')}"
 
 
-KIND = Kind(
-    name=NAME,
+KIND = streaming.kind_of(
+    name="mqtt",
     title="MQTT",
-    help="Subscribes to topics of a broker: lines, and numbers as metrics.",
+    help_text="Subscribes to topics of a broker: lines, and numbers as metrics.",
     icon="stream",
-    group=Group.FETCHED,
-    has_lines=True,
-    connector=CONNECTOR,
-    test=streaming.tester(NAME, CONNECTOR),
-    newest_lines=streaming.newest(NAME, CONNECTOR),
-    where=_where,
+    connector="sources.connectors.streams.mqtt.MqttStream",
     settings=(
-        Setting(
-            "url",
-            SettingType.TEXT,
+        streaming.url_setting(
             "Broker",
             "mqtt://, mqtts://, ws:// or wss://",
-            required=True,
-            bounds=(1, 2000),
-            check=streaming.url_check("mqtts", "mqtt", "wss", "ws"),
             missing="Give the broker's URL, such as mqtts://broker.example.com.",
+            check=streaming.url_check("mqtts", "mqtt", "wss", "ws"),
         ),
         Setting(
             "topics",
@@ -158,9 +144,8 @@ KIND = Kind(
             advanced=True,
         ),
         streaming.largest_message(),
-        *(setting for setting in streaming.TLS if setting.key != "tls_server_name"),
-        HOST,
     ),
     check=_together,
-    addresses=("url", "tls_verify", "tls_ca"),
+    where=_where,
+    tls=tuple(s for s in streaming.TLS if s.key != "tls_server_name"),
 )

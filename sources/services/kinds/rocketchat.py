@@ -6,26 +6,15 @@ from sources.services.kinds import streaming
 from sources.services.kinds.base import (
     Config,
     Errors,
-    Group,
-    Kind,
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST
-
-NAME = "rocketchat"
-CONNECTOR = "sources.connectors.streams.rocketchat.RocketChatStream"
 
 
 def _together(config: Config) -> Errors:
     if not config.get("logs", True) and not config.get("activity", True):
         return {"logs": ["Choose the log, the activity or both."]}
     return {}
-
-
-def _where(name: str, config: Config) -> str:
-    url: str = config.get("url", "")
-    return url
 
 
 def _header(config: Config) -> list[str]:
@@ -38,27 +27,18 @@ def _token(config: Config) -> list[str]:
     return [] if good else ["A token has only ASCII characters."]
 
 
-KIND = Kind(
-    name=NAME,
+KIND = streaming.kind_of(
+    name="rocketchat",
     title="Rocket.Chat",
-    help="Reads the server's log, and counts messages and users. Up to version 7.",
+    help_text="Reads the server's log, and counts messages and users. Up to version 7.",
     icon="note",
-    group=Group.FETCHED,
-    has_lines=True,
-    connector=CONNECTOR,
-    test=streaming.tester(NAME, CONNECTOR),
-    newest_lines=streaming.newest(NAME, CONNECTOR),
-    where=_where,
+    connector="sources.connectors.streams.rocketchat.RocketChatStream",
     settings=(
-        Setting(
-            "url",
-            SettingType.TEXT,
+        streaming.url_setting(
             "URL of the server",
             "Such as https://chat.example.com.",
-            required=True,
-            bounds=(1, 2000),
-            check=streaming.url_check("https", "http"),
             missing="Give the server's URL, such as https://chat.example.com.",
+            check=streaming.url_check("https", "http"),
         ),
         Setting(
             "user_id",
@@ -97,9 +77,6 @@ KIND = Kind(
         # The server pings every 30 s or so.
         streaming.idle_timeout(120),
         streaming.largest_message(),
-        *streaming.TLS,
-        HOST,
     ),
     check=_together,
-    addresses=("url", *streaming.TLS_ADDRESSES),
 )

@@ -1,29 +1,23 @@
-"""What kinds of streams have in common: their settings, and trying one out."""
+"""What kinds of streams have in common: their settings, and how they are declared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from django.utils.module_loading import import_string
-
-from sources.connectors.streams.parcels import Point, Record
 from sources.connectors.streams.paths import InvalidPathError, Path
 from sources.connectors.streams.templates import names_in
-from sources.connectors.streams.trying import Tried, try_out
 from sources.services.kinds.base import (
     Config,
-    Newest,
-    Probe,
-    ProbedSample,
+    Errors,
+    Group,
+    Kind,
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import TLS_CA, tls_server_name, tls_verify
+from sources.services.kinds.common import HOST, TLS_CA, tls_server_name, tls_verify
+from sources.services.kinds.stream_probing import newest, tester
 
-_SHOWN = 20
-_SHOWN_LINE = 500
 # Nobody writes longer texts by hand.
 MAX_SAID = 16_384
 
@@ -91,6 +85,21 @@ def placeholder_check(key: str, *known: str) -> Callable[[Config], list[str]]:
 
 
 # --- Settings --------------------------------------------------------------------------
+
+
+def url_setting(
+    label: str, text: str, *, missing: str, check: Callable[[Config], list[str]]
+) -> Setting:
+    return Setting(
+        "url",
+        SettingType.TEXT,
+        label,
+        text,
+        required=True,
+        bounds=(1, 2000),
+        check=check,
+        missing=missing,
+    )
 
 
 def path_setting(key: str, label: str, text: str, *, advanced: bool = False) -> Setting:
@@ -163,7 +172,6 @@ SECRETS = Setting(
     advanced=True,
 )
 TLS = (tls_verify(), TLS_CA, tls_server_name("Empty: the host of the URL."))
-TLS_ADDRESSES = tuple(setting.key for setting in TLS)
 
 
 def idle_timeout(default: float) -> Setting:
@@ -189,68 +197,39 @@ def largest_message(default: int = 2**20) -> Setting:
     )
 
 
-# --- Trying it out ---------------------------------------------------------------------
+# --- Kinds -----------------------------------------------------------------------------
 
 
-def tester(kind: str, connector: str) -> Callable[[Config], Probe]:
-    def test(config: Config) -> Probe:
-        return _verdict(try_out(import_string(connector), kind, config))
-
-    return test
+def where(name: str, config: Config) -> str:
+    """Return the URL; its query is nobody's business, and may be long."""
+    return urlsplit(config.get("url", ""))._replace(query="").geturl()
 
 
-def newest(kind: str, connector: str) -> Newest:
-    def newest_lines(config: Config, problems: list[str]) -> tuple[list[str], str]:
-        tried = try_out(import_string(connector), kind, config)
-        told = _verdict(tried)
-        lines = [record.line for record in tried.records]
-        problems += [
-            *([] if lines and not tried.error else [told.text]),
-            *told.problems,
-        ]
-        problems += [_read(record) for record in tried.records[:3] if _says(record)]
-        return lines, f"the first {len(lines)} lines that came"
-
-    return newest_lines
-
-
-def _verdict(tried: Tried) -> Probe:
-    ok = tried.connected and not tried.error
-    text = tried.error or "The connection could not be made in time."
-    if ok:
-        brought = [f"{len(tried.records)} lines"] if tried.records else []
-        brought += [f"{len(tried.points)} samples"] if tried.points else []
-        came = f"and brought {' and '.join(brought)}" if brought else "nothing came yet"
-        text = f"It is connected, {came}."
-    problems = [*tried.notes, *(_read(record) for record in tried.records[:3])]
-    return Probe(
-        ok=ok,
-        text=text,
-        problems=problems[:_SHOWN],
-        samples=[_sample(point) for point in tried.points[:_SHOWN]],
-        total=len(tried.points),
-    )
-
-
-def _says(record: Record) -> bool:
-    return bool(record.time or record.level or record.labels or record.fields)
-
-
-def _read(record: Record) -> str:
-    """Return how a record was understood, in a line."""
-    parts: Mapping[str, Any] = {
-        "time": record.time,
-        "level": record.level.word if record.level else "",
-        **record.labels,
-        **record.fields,
-    }
-    told = ", ".join(f"{name} {value}" for name, value in parts.items() if value != "")
-    line = record.line[:_SHOWN_LINE]
-    return f"“{line}” is read with {told}." if told else f"“{line}”"
-
-
-def _sample(point: Point) -> ProbedSample:
-    inner = ", ".join(f'{n}="{v}"' for n, v in sorted(point.labels.items()))
-    return ProbedSample(
-        f"{point.name}{{{inner}}}" if inner else point.name, point.value
+def kind_of(
+    *,
+    name: str,
+    title: str,
+    help_text: str,
+    icon: str,
+    connector: str,
+    settings: tuple[Setting, ...],
+    check: Callable[[Config], Errors],
+    where: Callable[[str, Config], str] = where,
+    tls: tuple[Setting, ...] = TLS,
+) -> Kind:
+    """Return a kind whose settings begin with the URL that it connects to."""
+    return Kind(
+        name=name,
+        title=title,
+        help=help_text,
+        icon=icon,
+        group=Group.FETCHED,
+        has_lines=True,
+        connector=connector,
+        test=tester(name, connector),
+        newest_lines=newest(name, connector),
+        where=where,
+        settings=(*settings, *tls, HOST),
+        check=check,
+        addresses=("url", *(setting.key for setting in tls)),
     )

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from sources.connectors.streams.paths import InvalidPathError, Path
 from sources.services.kinds import streaming
 from sources.services.kinds.base import (
     Config,
     Errors,
-    Group,
-    Kind,
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import BEARER, HEADERS, HOST, USER
+from sources.services.kinds.common import BEARER, HEADERS, USER
 from sources.services.kinds.streaming import MAX_SAID, placeholder_check
 
-NAME = "websocket"
-CONNECTOR = "sources.connectors.streams.websocket.WebSocketStream"
 _LAST = ("last_id", "last_time")
 _MAX_REPLIES = 20
 
@@ -59,10 +54,6 @@ def _together(config: Config) -> Errors:
         told = "It needs the path of the record's id, or of its time."
         return {"resume_message": [told]}
     return {}
-
-
-def _where(name: str, config: Config) -> str:
-    return urlsplit(config.get("url", ""))._replace(query="").geturl()
 
 
 def _said(key: str, label: str, text: str, *known: str) -> Setting:
@@ -134,27 +125,18 @@ _TALK = (
     ),
 )
 
-KIND = Kind(
-    name=NAME,
+KIND = streaming.kind_of(
+    name="websocket",
     title="WebSocket",
-    help="Subscribes to a WebSocket and reads lines from its messages.",
+    help_text="Subscribes to a WebSocket and reads lines from its messages.",
     icon="link",
-    group=Group.FETCHED,
-    has_lines=True,
-    connector=CONNECTOR,
-    test=streaming.tester(NAME, CONNECTOR),
-    newest_lines=streaming.newest(NAME, CONNECTOR),
-    where=_where,
+    connector="sources.connectors.streams.websocket.WebSocketStream",
     settings=(
-        Setting(
-            "url",
-            SettingType.TEXT,
+        streaming.url_setting(
             "URL",
             "wss:// or ws://",
-            required=True,
-            bounds=(1, 2000),
-            check=_url,
             missing="Give a URL, such as wss://example.com/logs.",
+            check=_url,
         ),
         *streaming.MESSAGES,
         *_TALK,
@@ -173,9 +155,6 @@ KIND = Kind(
         ),
         streaming.idle_timeout(300),
         streaming.largest_message(),
-        *streaming.TLS,
-        HOST,
     ),
     check=_together,
-    addresses=("url", *streaming.TLS_ADDRESSES),
 )
