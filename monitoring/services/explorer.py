@@ -17,7 +17,7 @@ from monitoring.promql import PromQLError, TooMuchDataError
 from monitoring.services.charts import Chart, ChartSeries
 from monitoring.services.metadata import metric_metadata
 from monitoring.services.queries import instant, range_query
-from monitoring.services.ranges import TimeRange
+from monitoring.services.ranges import TimeRange, step_words
 
 # More lines than this nobody tells apart; more rows nobody reads.
 CHARTED, LISTED = 24, 500
@@ -150,18 +150,10 @@ def _unit(scope: Scope, found: promql.Result) -> str:
 
 
 def series_note(total: int, step: timedelta) -> str:
-    every = f"every {_span(step)}"
+    every = f"every {step_words(step)}"
     if total > CHARTED:
         return f"the first {CHARTED} of {total:,} series, {every}"
     return f"{total} series, {every}"
-
-
-def _span(step: timedelta) -> str:
-    seconds = int(step.total_seconds())
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds % size == 0:
-            return f"{seconds // size} {word}"
-    return f"{seconds} s"
 
 
 def series_of(found: promql.Result) -> list[ChartSeries]:

@@ -117,6 +117,15 @@ class TimeRange:
         return datetime.fromtimestamp(first, zone), datetime.fromtimestamp(last, zone)
 
 
+def step_words(step: timedelta) -> str:
+    """Return a step in whole units as people write it, such as "5 min"."""
+    seconds = int(step.total_seconds())
+    for size, unit in ((_DAY, "d"), (3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def _moment(text: str | None, zone: tzinfo) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")

@@ -11,16 +11,16 @@ from accounts.scope import Scope
 from monitoring.labels import Matcher
 from monitoring.services.charts import Volume, VolumeColumn
 from monitoring.services.logs import LogQuery, VolumeBucket, log_volume
-from monitoring.services.ranges import TimeRange
+from monitoring.services.ranges import TimeRange, step_words
 from monitoring.telemetry import Level, LineFilter, nanoseconds
 
 COLUMNS = 60
 _BAD = frozenset({Level.ERROR, Level.FATAL})
-_WORDS = {
-    1: "per second",
-    60: "per minute",
-    3600: "per hour",
-    86400: "per day",
+_PER = {
+    timedelta(seconds=1): "per second",
+    timedelta(minutes=1): "per minute",
+    timedelta(hours=1): "per hour",
+    timedelta(days=1): "per day",
 }
 
 
@@ -80,20 +80,12 @@ def _volume(
     step: timedelta,
     levels: frozenset[Level],
 ) -> Volume:
-    seconds = int(step.total_seconds())
     return Volume(
         start_ms=int(start.timestamp() * 1000),
         end_ms=int(end.timestamp() * 1000),
-        per=_WORDS.get(seconds) or _per(seconds),
+        per=_PER.get(step) or f"per {step_words(step)}",
         columns=[_column(bucket, levels) for bucket in buckets],
     )
-
-
-def _per(seconds: int) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds % size == 0:
-            return f"per {seconds // size} {unit}"
-    return f"per {seconds} s"
 
 
 def _column(bucket: VolumeBucket, levels: frozenset[Level]) -> VolumeColumn:

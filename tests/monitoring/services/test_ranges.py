@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitoring.services.ranges import TimeRange
+from monitoring.services.ranges import TimeRange, step_words
 
 pytestmark = pytest.mark.unit
 
@@ -63,3 +63,11 @@ def test_an_aligned_range_covers_the_whole_one():
     start, end = parse(range="1h").aligned(timedelta(hours=1))
 
     assert (start.hour, end.hour) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(15, "15 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (172_800, "2 d")],
+)
+def test_a_step_is_written_in_whole_units(seconds, words):
+    assert step_words(timedelta(seconds=seconds)) == words
