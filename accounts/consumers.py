@@ -41,7 +41,6 @@ REAUTHORISE_SECONDS = 30
 class CloseCode(IntEnum):
     """Why the server ended the connection; 4000 and up are an application's own."""
 
-    GOING_AWAY = 1001
     ORGANIZATION_UNNAMED = 4400
     UNAUTHENTICATED = 4401
     FORBIDDEN = 4403

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -209,9 +208,6 @@ class RuleState(models.Model):
     @override
     def __str__(self) -> str:
         return f"state of rule {self.rule_id}"
-
-    def is_due(self, now: datetime) -> bool:
-        return self.due_at <= now
 
 
 class PatternCount(models.Model):

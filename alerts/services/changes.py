@@ -33,7 +33,6 @@ _UPDATED_FIELDS = [
     "awaits_recovery",
     "updated_at",
 ]
-_CREATES = {ChangeKind.OPENED, ChangeKind.FIRED}
 _TOLD = {ChangeKind.FIRED, ChangeKind.WORSENED, ChangeKind.RESOLVED}
 
 

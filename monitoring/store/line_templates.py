@@ -56,22 +56,6 @@ class Template:
         return pc.binary_join_element_wise(*parts, _scalar(self.literals[-1]), nothing)
 
     @property
-    def seams(self) -> str:
-        """Return what stands at the borders of literals, maybe more than once.
-
-        A text without any of it lies inside one column's value, or inside one of the
-        texts that never change.
-        """
-        inner = self.literals[1:-1]
-        edges = [literal[0] + literal[-1] for literal in inner]
-        return "".join([*edges, self.literals[0][-1:], self.literals[-1][:1]])
-
-    @property
-    def is_seamed(self) -> bool:
-        """Whether two values never touch."""
-        return all(self.literals[1:-1])
-
-    @property
     def constants(self) -> list[str]:
         return [*self.literals, *(slot.absent for slot in self.slots)]
 

@@ -142,17 +142,6 @@ def state(word: str, text: str = "") -> SafeString:
 
 
 @register.simple_tag
-def pill(word: str, text: str = "") -> SafeString:
-    """Return shape and word of a status in a coloured lozenge."""
-    return format_html(
-        '<span class="pill" data-status="{}">{}{}</span>',
-        status(word),
-        sev(word),
-        text or _word(word),
-    )
-
-
-@register.simple_tag
 def say(word: str, text: str) -> SafeString:
     """Return the part of a conclusion that carries a status."""
     return format_html(

@@ -8,7 +8,7 @@ which line it is: one bad line, or a missing end, makes all of it invalid.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,7 +70,6 @@ _TEXT_TYPES = {
 }
 
 Matched = Sequence[tuple[str, ...]]
-Times = Callable[[Sequence[str], int], npt.NDArray[np.int64]]
 
 
 class ExpositionError(MalformedBodyError):

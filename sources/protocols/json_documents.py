@@ -104,14 +104,6 @@ LEVEL_NAMES = ("log.level", "level", "severity", "loglevel", "status")
 SERVICE_NAMES = ("service.name", "service")
 
 
-def take_first(flat: dict[str, Any], names: Sequence[str]) -> Any:
-    """Remove the first of these members that is there, and return its value."""
-    for name in names:
-        if name in flat:
-            return flat.pop(name)
-    return None
-
-
 def take_text(flat: dict[str, Any], names: Sequence[str]) -> str | None:
     """Remove the first of these members that is a text, and return it."""
     for name in names:

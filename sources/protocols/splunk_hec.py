@@ -32,7 +32,6 @@ class Code(Enum):
 
     SUCCESS = (0, "Success", 200)
     TOKEN_REQUIRED = (2, "Token is required", 401)
-    INVALID_AUTHORIZATION = (3, "Invalid authorization", 401)
     INVALID_TOKEN = (4, "Invalid token", 403)
     NO_DATA = (5, "No data", 400)
     INVALID_FORMAT = (6, "Invalid data format", 400)

@@ -10,41 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import pyarrow as pa
-
-from monitoring.telemetry import LogBatch
-from sources.protocols import Decoded, Rejection, Terms
-from sources.protocols.label_sets import LabelSets
-from sources.protocols.log_rows import size_of, texts_of_bytes
-
 _BOM = b"\xef\xbb\xbf"
 # `LEN SP` of RFC 6587: no message is as long as more digits say.
 _COUNT = re.compile(rb"[1-9]\d{0,8}")
 _PRIORITY = re.compile(rb"<\d{1,3}>")
 _NEXT = re.compile(rb"\n(?=<\d{1,3}>)")
-
-
-def decode_frames(frames: Sequence[bytes], terms: Terms) -> Decoded[LogBatch]:
-    """Make lines of frames; the labels are those of the source alone."""
-    lines = texts_of_bytes(pa.array(frames, pa.large_binary()))
-    lengths = np.fromiter(map(len, frames), np.int64, len(frames))
-    keep = lengths <= terms.max_line_bytes
-    rejected = [
-        Rejection(
-            int(row), f"line has {lengths[row]} bytes; {terms.max_line_bytes} may be"
-        )
-        for row in np.flatnonzero(~keep)
-    ]
-    kept = lines.filter(pa.array(keep))
-    sets = LabelSets(terms.labels)
-    columns = {
-        "stream": pa.array(np.full(len(kept), sets.index({}), np.int32)),
-        "ts_ns": pa.nulls(len(kept), pa.int64()),
-        "line": kept,
-        "level": pa.nulls(len(kept), pa.int8()),
-    }
-    return Decoded(LogBatch(sets.sets, pa.table(columns)), rejected, size_of(kept))
 
 
 def of_datagram(datagram: bytes) -> list[bytes]:

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from django.db import Error as DatabaseFailure
 
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
-from sources.models import SourceState
 from sources.services.configs import opened_config
 from sources.services.kinds import KINDS, with_defaults
-from sources.services.state import note_error
+from sources.services.state import clear_error, note_error
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +112,7 @@ class Runner:
         ):
             note_error(self.source_id, problem, now)
         elif self._told and not problem:
-            _clear_error(self.source_id, self._told)
+            clear_error(self.source_id, self._told)
         else:
             return
         if problem != self._told:
@@ -138,9 +137,3 @@ def _opened(spec: SourceSpec) -> SourceSpec:
     """
     config = opened_config(spec.kind, spec.config)
     return replace(spec, config=with_defaults(KINDS[spec.kind], config))
-
-
-def _clear_error(source_id: int, message: str) -> None:
-    """Take our message away, unless another has taken its place."""
-    told = SourceState.objects.filter(source_id=source_id, last_error=message)
-    told.update(last_error="", last_error_at=None)

@@ -16,7 +16,6 @@ EXTRA = r"(?: (?P<extra>.+))?\s*$"
 ODD_CLIENT = r"(?P<client>\S+) \S+ (?P<user>[^\[]+)" + TIME
 ODD_REQUEST = r'"(?P<request>(?:[^"\\]|\\.)*)"'
 
-COMMON = CLIENT + REQUEST + RESULT
 VHOST = r"^(?P<vhost>[\w.-]+(?::\d+)?) "
 ABSENT = frozenset({"-"})
 

@@ -24,7 +24,6 @@ _INDEX = r"(?P<index>[^/_][^/]*)"
 _VERSION = "8.17.0"
 # Logstash and the official clients refuse a server that does not say this.
 _PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
-_MEDIA = "application/json"
 # 31 December 2099: an open-source licence does not end.
 _FOREVER_MS = 4_102_358_400_000
 # How clients of the family name themselves.

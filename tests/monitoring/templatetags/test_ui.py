@@ -42,7 +42,7 @@ def test_fullness_changes_at_80_and_90(share, status):
 
 
 def test_an_error_looks_critical():
-    assert 'data-status="critical"' in render('{% pill "error" %}')
+    assert 'data-status="critical"' in render('{% state "error" %}')
 
 
 def test_a_healthy_sparkline_is_grey():

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.protocols.syslog_frames import StreamFrames, decode_frames, of_datagram
-from tests.sources.protocols.reading import TERMS, errors_of, rows_of
+from sources.protocols.syslog_frames import StreamFrames, of_datagram
 
 pytestmark = pytest.mark.unit
 
@@ -70,14 +69,3 @@ def test_any_stream_is_cut_within_bounds(pieces):
 )
 def test_a_datagram_may_hold_several_messages(datagram, frames):
     assert of_datagram(datagram) == frames
-
-
-def test_frames_become_lines():
-    decoded = decode_frames([b"<1>a", b"x" * 1001, b"caf\xe9"], TERMS)
-
-    assert [row["line"] for row in rows_of(decoded)] == ["<1>a", "caf�"]
-    assert errors_of(decoded) == [(1, "line has 1001 bytes; 1000 may be")]
-
-
-def test_no_frames_are_no_lines():
-    assert rows_of(decode_frames([], TERMS)) == []
