@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import Error as DatabaseFailure
 from typing_extensions import override
@@ -15,8 +14,8 @@ from typing_extensions import override
 from monitoring.telemetry import nanoseconds
 from sources.connectors import Connector, Harvest, Move, Outcome, SourceSpec
 from sources.connectors.streams.batches import lines_of, samples_of
-from sources.connectors.streams.feed import Feed, Status
-from sources.connectors.streams.parcels import Buffer, Parcel, Position
+from sources.connectors.streams.feed import Assignment, Feed, Status
+from sources.connectors.streams.parcels import Buffer, Parcel
 from sources.models import Source, SourceStream
 
 logger = logging.getLogger(__name__)
@@ -28,6 +27,9 @@ _OF = "of"
 
 class Streaming(Connector):
     """Keeps one stream connected, and stores what it brings with where it goes on."""
+
+    # What follows the stream.
+    feed: ClassVar[type[Feed]]
 
     def __init__(self, spec: SourceSpec, wake: Callable[[], None]) -> None:
         super().__init__(spec, wake)
@@ -41,13 +43,6 @@ class Streaming(Connector):
         self._before = (0, 0)  # reconnects and messages
         self._show_at: datetime | None = None
         self._shown: tuple[Any, ...] = ()
-
-    @staticmethod
-    @abstractmethod
-    def feed_of(
-        spec: SourceSpec, position: Position, buffer: Buffer, *, on_trial: bool = False
-    ) -> Feed:
-        """Return what follows the stream. Raises ValueError for settings that cannot be."""
 
     @override
     def open(self, now: datetime) -> None:
@@ -91,7 +86,7 @@ class Streaming(Connector):
         position = dict(row.position) if same else {}
         position.pop(_OF, None)
         self._buffer = Buffer(self.wake)
-        feed = self.feed_of(self.spec, position, self._buffer)
+        feed = self.feed(Assignment(self.spec, self._buffer, position))
         feed.start()
         return feed
 

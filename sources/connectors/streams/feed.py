@@ -85,22 +85,27 @@ class Backoff:
         return delay * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
 
 
-class Feed(ABC):
-    """Puts what comes into the buffer; the position is where the stream goes on.
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a feed is to follow, from where on, and where to put it.
 
     A feed on trial shows what would come, and leaves no trace at the server.
     """
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        self.spec, self.buffer, self.on_trial = spec, buffer, on_trial
-        self.position: dict[str, Any] = dict(position)
+    spec: SourceSpec
+    buffer: Buffer
+    position: Position = field(default_factory=dict)
+    on_trial: bool = False
+
+
+class Feed(ABC):
+    """Puts what comes into the buffer; the position is where the stream goes on."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        """Raises ValueError for settings that cannot be."""
+        self.spec, self.buffer = assignment.spec, assignment.buffer
+        self.on_trial = assignment.on_trial
+        self.position: dict[str, Any] = dict(assignment.position)
         self.status = Status()
 
     @abstractmethod
@@ -123,16 +128,9 @@ class Feed(ABC):
 class LoopFeed(Feed):
     """A feed that runs in an event loop."""
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        super().__init__(spec, position, buffer, on_trial=on_trial)
-        self.config: Mapping[str, Any] = spec.config
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
+        self.config: Mapping[str, Any] = assignment.spec.config
         self.backoff = Backoff()
         self._thread: LoopThread | None = None
         self._task: asyncio.Task[None] | None = None

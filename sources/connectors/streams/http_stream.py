@@ -10,10 +10,9 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 from typing_extensions import override
 
-from sources.connectors import SourceSpec
 from sources.connectors.streams.connector import Streaming
 from sources.connectors.streams.extraction import Extracted, Extractor
-from sources.connectors.streams.feed import Feed, LoopFeed
+from sources.connectors.streams.feed import Assignment, LoopFeed
 from sources.connectors.streams.framing import Documents, Events, Lines
 from sources.connectors.streams.network import (
     Answer,
@@ -21,7 +20,7 @@ from sources.connectors.streams.network import (
     StreamError,
     require_good,
 )
-from sources.connectors.streams.parcels import Buffer, Parcel, Position, Record
+from sources.connectors.streams.parcels import Parcel, Record
 from sources.connectors.streams.paths import Path, text_of
 from sources.connectors.streams.templates import filled, filled_url
 
@@ -40,18 +39,11 @@ _ACCEPT = {
 class HttpFeed(LoopFeed):
     """Reads one URL in the way its mode says."""
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        super().__init__(spec, position, buffer, on_trial=on_trial)
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
         self._extractor = Extractor(self.config)
-        self._extractor.skip(list(position.get("ids", ())))
-        self._recent: list[str] = list(position.get("ids", ()))
+        self._extractor.skip(list(self.position.get("ids", ())))
+        self._recent: list[str] = list(self.position.get("ids", ()))
         self._mode: str = self.config.get("mode", "lines")
         self._most: int = self.config.get("max_message_bytes", 2**20)
         cursor = self.config.get("cursor_path")
@@ -250,9 +242,4 @@ def _cursor_of(path: Path, body: str) -> str:
 class HttpStream(Streaming):
     """Follows one URL."""
 
-    @staticmethod
-    @override
-    def feed_of(
-        spec: SourceSpec, position: Position, buffer: Buffer, *, on_trial: bool = False
-    ) -> Feed:
-        return HttpFeed(spec, position, buffer, on_trial=on_trial)
+    feed = HttpFeed

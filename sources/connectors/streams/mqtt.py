@@ -19,12 +19,11 @@ import paho.mqtt.client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 from typing_extensions import override
 
-from sources.connectors import SourceSpec
 from sources.connectors.streams.connector import Streaming
 from sources.connectors.streams.extraction import Extractor
-from sources.connectors.streams.feed import Feed
+from sources.connectors.streams.feed import Assignment, Feed
 from sources.connectors.streams.mqtt_client import client_of
-from sources.connectors.streams.parcels import Buffer, Parcel, Position, Record
+from sources.connectors.streams.parcels import Parcel, Record
 from sources.connectors.streams.readings import Rule
 from sources.connectors.streams.topics import TopicPattern
 
@@ -49,18 +48,11 @@ class Receipt:
 class MqttFeed(Feed):
     """Runs paho's client in a thread of its own."""
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        super().__init__(spec, position, buffer, on_trial=on_trial)
-        config = self.config = spec.config
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
+        config = self.config = self.spec.config
         self._topics: list[str] = config["topics"]
-        self._qos = 0 if on_trial else int(config.get("qos", "1"))
+        self._qos = 0 if self.on_trial else int(config.get("qos", "1"))
         self._extractor = Extractor(config)
         self._pattern = TopicPattern(config.get("topic_pattern", ""))
         self._rules = [Rule(rule) for rule in config.get("metrics") or []]
@@ -72,10 +64,11 @@ class MqttFeed(Feed):
         self._pending: dict[Receipt, int] = {}
         # Retained messages come again at every subscription.
         self._retained: dict[str, bytes] = {}
-        self._left = [t for t in position.get("topics", ()) if t not in self._topics]
+        before = self.position.get("topics", ())
+        self._left = [topic for topic in before if topic not in self._topics]
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._client = client_of(spec, on_trial=on_trial)
+        self._client = client_of(self.spec, on_trial=self.on_trial)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -265,9 +258,4 @@ def _digest(message: paho.MQTTMessage) -> bytes:
 class MqttStream(Streaming):
     """Follows the topics of one source."""
 
-    @staticmethod
-    @override
-    def feed_of(
-        spec: SourceSpec, position: Position, buffer: Buffer, *, on_trial: bool = False
-    ) -> Feed:
-        return MqttFeed(spec, position, buffer, on_trial=on_trial)
+    feed = MqttFeed

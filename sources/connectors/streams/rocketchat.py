@@ -16,13 +16,12 @@ import orjson
 from typing_extensions import override
 from websockets.asyncio.client import ClientConnection
 
-from sources.connectors import SourceSpec
 from sources.connectors.streams import ddp
 from sources.connectors.streams.activity import Heard, of_presence, of_statistics
 from sources.connectors.streams.connector import Streaming
-from sources.connectors.streams.feed import Feed
+from sources.connectors.streams.feed import Assignment
 from sources.connectors.streams.network import Http, StreamError, require_good, told
-from sources.connectors.streams.parcels import Buffer, Parcel, Point, Position
+from sources.connectors.streams.parcels import Parcel, Point
 from sources.connectors.streams.stdout import Entry, Log, entry_of
 from sources.connectors.streams.websocket import LOGIN_SECONDS, SocketFeed
 
@@ -45,16 +44,9 @@ _NO_LOG = (
 class RocketChatFeed(SocketFeed):
     """One WebSocket for the log and what users do, and REST for the rest."""
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        super().__init__(spec, position, buffer, on_trial=on_trial)
-        self._log = Log(position)
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
+        self._log = Log(self.position)
         # Live entries, until those before them are known.
         self._waiting: list[Entry] | None = None
         self._heard = Heard()
@@ -237,9 +229,4 @@ def _entries(args: list[Any]) -> list[Entry]:
 class RocketChatStream(Streaming):
     """Follows one Rocket.Chat."""
 
-    @staticmethod
-    @override
-    def feed_of(
-        spec: SourceSpec, position: Position, buffer: Buffer, *, on_trial: bool = False
-    ) -> Feed:
-        return RocketChatFeed(spec, position, buffer, on_trial=on_trial)
+    feed = RocketChatFeed

@@ -10,6 +10,7 @@ from typing import Any
 
 from sources.connectors import SourceSpec
 from sources.connectors.streams.connector import Streaming
+from sources.connectors.streams.feed import Assignment
 from sources.connectors.streams.network import StreamError
 from sources.connectors.streams.parcels import Buffer, Point, Record
 
@@ -40,7 +41,7 @@ def try_out(
     woken = threading.Event()
     buffer = Buffer(woken.set)
     spec = SourceSpec(0, 0, None, kind, "test", config, {}, 1)
-    feed = connector.feed_of(spec, {}, buffer, on_trial=True)
+    feed = connector.feed(Assignment(spec, buffer, on_trial=True))
     deadline = time.monotonic() + seconds
     try:
         feed.start()

@@ -16,17 +16,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from accounts.services.guarded_network import resolve
-from sources.connectors import SourceSpec
 from sources.connectors.client_settings import USER_AGENT, context_of
 from sources.connectors.streams.connector import Streaming
 from sources.connectors.streams.extraction import Extracted, Extractor
-from sources.connectors.streams.feed import Feed, LoopFeed
+from sources.connectors.streams.feed import Assignment, LoopFeed
 from sources.connectors.streams.network import (
     CONNECT_SECONDS,
     StreamError,
     headers_of,
 )
-from sources.connectors.streams.parcels import Buffer, Parcel, Position
+from sources.connectors.streams.parcels import Parcel
 from sources.connectors.streams.paths import Path, text_of
 from sources.connectors.streams.templates import filled, filled_url
 
@@ -122,17 +121,10 @@ def is_said(path: Path, wanted: Any, message: str) -> bool:
 class WebSocketFeed(SocketFeed):
     """Says what the settings say, and reads messages as they describe them."""
 
-    def __init__(
-        self,
-        spec: SourceSpec,
-        position: Position,
-        buffer: Buffer,
-        *,
-        on_trial: bool = False,
-    ) -> None:
-        super().__init__(spec, position, buffer, on_trial=on_trial)
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
         self._extractor = Extractor(self.config)
-        self._extractor.skip([position["id"]] if position.get("id") else [])
+        self._extractor.skip([self.position["id"]] if self.position.get("id") else [])
         self._replies = [Reply(rule) for rule in self.config.get("replies") or []]
         login = self.config.get("login_path")
         self._login = Path(login) if login else None
@@ -219,9 +211,4 @@ class WebSocketFeed(SocketFeed):
 class WebSocketStream(Streaming):
     """Follows the WebSocket of one source."""
 
-    @staticmethod
-    @override
-    def feed_of(
-        spec: SourceSpec, position: Position, buffer: Buffer, *, on_trial: bool = False
-    ) -> Feed:
-        return WebSocketFeed(spec, position, buffer, on_trial=on_trial)
+    feed = WebSocketFeed
