@@ -20,7 +20,7 @@ from accounts.api.serializers import StrictSerializer
 from accounts.api.viewsets import MAINTAIN, EditableViewSet, editable_by
 from alerts.api import parameters
 from alerts.api.fields import SecondsField, TeamField
-from alerts.api.serializers import RuleHealthSerializer
+from alerts.api.serializers import AliasedSerializer, RuleHealthSerializer
 from alerts.api.views import Filtered, domain_errors
 from alerts.evaluation.grouped import GroupedKind, GroupedRule, RuleGroupDraft
 from alerts.models import RuleGroup
@@ -28,7 +28,6 @@ from alerts.services import rule_groups
 from alerts.services.rule_drafts import InvalidRuleError
 
 _KINDS = [kind.value for kind in GroupedKind]
-_ALIASES = {"interval": "interval_seconds", "query_offset": "query_offset_seconds"}
 
 
 class GroupedRuleSerializer(StrictSerializer):
@@ -55,8 +54,10 @@ class GroupHealthSerializer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
 
 
-class RuleGroupSerializer(StrictSerializer):
+class RuleGroupSerializer(AliasedSerializer):
     """A group; `interval` and `query_offset` are accepted for `…_seconds`."""
+
+    aliases = {"interval": "interval_seconds", "query_offset": "query_offset_seconds"}
 
     id = serializers.IntegerField(read_only=True)
     namespace = serializers.CharField(max_length=200)
@@ -75,15 +76,6 @@ class RuleGroupSerializer(StrictSerializer):
     state = GroupHealthSerializer(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
-
-    @override
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            data = dict(data)
-            for alias, name in _ALIASES.items():
-                if alias in data and name not in data:
-                    data[name] = data.pop(alias)
-        return super().to_internal_value(data)
 
     @override
     def to_representation(self, instance: RuleGroup) -> dict[str, Any]:

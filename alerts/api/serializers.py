@@ -7,7 +7,7 @@ topic alike; the fields here describe it in the API's schema.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from typing_extensions import override
@@ -25,6 +25,21 @@ from alerts.models import Alert, Notification, NotificationChannel, Rule, Severi
 from alerts.services import presentation
 from alerts.services.alerts import MAX_NOTE
 from alerts.services.rule_drafts import UNITS, LevelDraft, RuleDraft
+
+
+class AliasedSerializer(StrictSerializer):
+    """Accepts other names for some fields, where the field itself is not given."""
+
+    aliases: ClassVar[Mapping[str, str]]
+
+    @override
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            data = dict(data)
+            for alias, name in self.aliases.items():
+                if alias in data and name not in data:
+                    data[name] = data.pop(alias)
+        return super().to_internal_value(data)
 
 
 class ComparatorField(serializers.ChoiceField):
@@ -70,11 +85,10 @@ class RuleGroupBriefSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-_ALIASES = {"window": "window_seconds", "interval": "interval_seconds"}
-
-
-class RuleSerializer(StrictSerializer):
+class RuleSerializer(AliasedSerializer):
     """A rule; `window` and `interval` are accepted for `…_seconds`."""
+
+    aliases = {"window": "window_seconds", "interval": "interval_seconds"}
 
     id = serializers.IntegerField(read_only=True)
     name = serializers.CharField(max_length=200)
@@ -103,15 +117,6 @@ class RuleSerializer(StrictSerializer):
     state = RuleHealthSerializer(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
-
-    @override
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            data = dict(data)
-            for alias, name in _ALIASES.items():
-                if alias in data and name not in data:
-                    data[name] = data.pop(alias)
-        return super().to_internal_value(data)
 
     @override
     def to_representation(self, instance: Rule) -> dict[str, Any]:

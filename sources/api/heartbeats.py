@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
+from accounts.api.errors import Conflict
 from accounts.api.viewsets import (
     MAINTAIN,
     READ,
@@ -48,8 +48,7 @@ from sources.services.heartbeats.settings import (
 FLIPS_SHOWN = 1000
 
 
-class NotPaused(exceptions.APIException):
-    status_code = status.HTTP_409_CONFLICT
+class NotPaused(Conflict):
     default_code = "not_paused"
     default_detail = "The heartbeat is not paused: there is nothing to resume."
 
