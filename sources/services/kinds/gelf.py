@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sources.services.kinds import listening
-from sources.services.kinds.base import Config, Group, Kind, Snippet
+from sources.services.kinds import listen_places, listening
+from sources.services.kinds.base import Config, Snippet
 
-_CONNECTOR = "sources.connectors.listen.gelf.Gelf"
 _MESSAGE = '{"version":"1.1","host":"web1","short_message":"Hello, Vedette","level":6}'
 
 
 def _how(config: Config) -> str:
-    host, port = listening.host(config), config["port"]
-    if listening.has_udp(config):
+    host, port = listen_places.host(config), config["port"]
+    if listen_places.has_udp(config):
         return f"printf '{_MESSAGE}' | nc -u -w1 {host} {port}"
     if config["transport"] == "tls":
         return (
@@ -23,34 +22,28 @@ def _how(config: Config) -> str:
 
 
 def _senders(config: Config) -> Sequence[Snippet]:
-    place = f"{listening.host(config)}:{config['port']}"
+    place = f"{listen_places.host(config)}:{config['port']}"
     snippets = [Snippet("Try it from a shell", _how(config))]
     if config["transport"] != "tls":
-        scheme = "udp" if listening.has_udp(config) else "tcp"
+        scheme = "udp" if listen_places.has_udp(config) else "tcp"
         docker = (
             "docker run --log-driver gelf \\\n"
             f"  --log-opt gelf-address={scheme}://{place} --log-opt tag='{{{{.Name}}}}' IMAGE"
         )
         snippets.append(Snippet("Docker", docker))
     logstash = (
-        f'output {{ gelf {{ host => "{listening.host(config)}" port => {config["port"]}'
-        f' protocol => "{"UDP" if listening.has_udp(config) else "TCP"}" }} }}'
+        f'output {{ gelf {{ host => "{listen_places.host(config)}" port => {config["port"]}'
+        f' protocol => "{"UDP" if listen_places.has_udp(config) else "TCP"}" }} }}'
     )
     return [*snippets, Snippet("Logstash", logstash)]
 
 
-KIND = Kind(
+KIND = listening.kind_of(
     name="gelf",
     title="GELF",
-    help="Takes Graylog's format, as Docker sends it, over UDP, TCP or TLS.",
-    icon="logs",
-    group=Group.PUSHED,
-    has_lines=True,
-    connector=_CONNECTOR,
-    test=listening.test_of("gelf", _CONNECTOR, _how),
-    newest_lines=listening.newest_of("gelf", _CONNECTOR, _how),
-    where=listening.where,
+    help_text="Takes Graylog's format, as Docker sends it, over UDP, TCP or TLS.",
+    connector="sources.connectors.listen.gelf.Gelf",
     settings=listening.settings_of(12_201),
-    check=listening.together,
+    how=_how,
     senders=_senders,
 )

@@ -1,20 +1,10 @@
-"""What kinds that listen have in common: their settings, trying one out, and how to send."""
+"""What kinds that listen have in common: their settings, and how they are declared."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
-from typing import Any
+from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 
-from django.conf import settings
-from django.utils import timezone
-from django.utils.module_loading import import_string
-
-from monitoring.telemetry import LogBatch
-from sources.connectors import Harvest, Outcome, SourceSpec
-from sources.connectors.listen import Listener
 from sources.connectors.listen.certificates import (
     MAX_PEM,
     file_problem,
@@ -23,25 +13,17 @@ from sources.connectors.listen.places import address_problem
 from sources.services.kinds.base import (
     Config,
     Errors,
-    Probe,
-    ProbedSample,
+    Group,
+    Kind,
     Setting,
     SettingType,
+    Snippet,
 )
 from sources.services.kinds.common import HOST, certificates_check
+from sources.services.kinds.listen_places import TRANSPORTS, where
+from sources.services.kinds.listen_probing import How, newest_of, test_of
 
-# Somebody waits for the answer.
-TEST_SECONDS = 2.0
-_LINES_SHOWN = 200
-_SAMPLES_SHOWN = 20
 _MOST_CONNECTIONS = 10_000
-
-TRANSPORTS = (
-    ("udp+tcp", "UDP and TCP"),
-    ("udp", "UDP"),
-    ("tcp", "TCP"),
-    ("tls", "TLS over TCP"),
-)
 
 
 # --- Checks ----------------------------------------------------------------------------
@@ -70,7 +52,7 @@ def _file(key: str) -> Callable[[Config], list[str]]:
     return check
 
 
-def together(config: Config) -> Errors:
+def _together(config: Config) -> Errors:
     """Return what is wrong with settings that are right one by one."""
     if config.get("transport") != "tls":
         return {}
@@ -200,129 +182,33 @@ _ADVANCED = (
 )
 
 
-# --- Trying it out ---------------------------------------------------------------------
+# --- Kinds -----------------------------------------------------------------------------
 
 
-def test_of(
-    kind: str, connector: str, how: Callable[[Config], str]
-) -> Callable[[Config], Probe]:
-    """Return what tests a kind: it listens for a moment, and shows what came."""
-
-    def test(config: Config) -> Probe:
-        problem, harvest = listen(kind, connector, config)
-        if problem:
-            return Probe(ok=False, text=problem, problems=[problem])
-        place = where("", config)
-        if harvest is None:
-            told = f"{place} can be listened on. Nothing came within {TEST_SECONDS:g} s"
-            return Probe(ok=True, text=f"{told}; try: {how(config)}")
-        first = _first(harvest)
-        text = f"{place}: {first[0].series if first else 'messages'} came at once."
-        if isinstance(harvest.batch, LogBatch):
-            line = _lines(harvest)[0]
-            text = f"{place}: {harvest.batch.count} came at once, first: {line[:200]}"
-        return Probe(ok=True, text=text, samples=first, total=_count(harvest))
-
-    return test
-
-
-def newest_of(
-    kind: str, connector: str, how: Callable[[Config], str]
-) -> Callable[[Config, list[str]], tuple[list[str], str]]:
-    def newest_lines(config: Config, problems: list[str]) -> tuple[list[str], str]:
-        problem, harvest = listen(kind, connector, config)
-        place = where("", config)
-        if harvest is None:
-            nothing = f"Nothing came to {place} just now. Try: {how(config)}"
-            problems.append(problem or nothing)
-            return [], ""
-        return _lines(harvest), place
-
-    return newest_lines
-
-
-def listen(kind: str, connector: str, config: Config) -> tuple[str, Harvest | None]:
-    """Listen until something comes, or for TEST_SECONDS; return a problem or that.
-
-    What comes is taken from the network, and stored nowhere.
-    """
-    woken = threading.Event()
-    spec = SourceSpec(0, 0, None, kind, "test", _at_once(config), {}, 1)
-    listener: Listener = import_string(connector)(spec, woken.set)
-    ends = time.monotonic() + TEST_SECONDS
-    listener.open(timezone.now())
-    try:
-        while (left := ends - time.monotonic()) > 0 and not listener.problem:
-            harvest = listener.poll(timezone.now())
-            if harvest is not None:
-                listener.settle(Outcome.REFUSED, timezone.now())
-                return "", harvest
-            woken.wait(min(left, _LOOK_SECONDS))
-            woken.clear()
-        return _problem(listener.problem), None
-    finally:
-        listener.close()
-
-
-_LOOK_SECONDS = 0.1
-
-
-def _at_once(config: Config) -> dict[str, Any]:
-    return {**config, "flush_seconds": _LOOK_SECONDS} if config else {}
-
-
-def _problem(problem: str) -> str:
-    if "is taken by" not in problem:
-        return problem
-    return f"{problem} If this source is enabled, it is its collector that has it."
-
-
-def _lines(harvest: Harvest) -> list[str]:
-    column = harvest.batch.table.column("line")  # type: ignore[union-attr]  # of lines
-    lines: list[str] = column.slice(0, _LINES_SHOWN).to_pylist()
-    return lines
-
-
-def _count(harvest: Harvest) -> int:
-    return sum(batch.count for batch in harvest.batches)
-
-
-def _first(harvest: Harvest) -> Sequence[ProbedSample]:
-    found: list[ProbedSample] = []
-    for batch in harvest.batches:
-        if isinstance(batch, LogBatch):
-            continue
-        pairs = zip(batch.series_index.tolist(), batch.values.tolist(), strict=True)
-        for index, value in pairs:
-            found.append(ProbedSample(_written(dict(batch.series[index])), value))
-    return found[:_SAMPLES_SHOWN]
-
-
-def _written(labels: Mapping[str, str]) -> str:
-    own = {"__name__", "source"}
-    inner = ", ".join(f'{n}="{v}"' for n, v in labels.items() if n not in own)
-    return f"{labels['__name__']}{{{inner}}}" if inner else labels["__name__"]
-
-
-# --- How to send -----------------------------------------------------------------------
-
-
-def where(name: str, config: Config) -> str:
-    """Return the place as people write it, such as "UDP and TCP port 5514"."""
-    words = dict(TRANSPORTS)[config.get("transport", "udp+tcp")]
-    return f"{words}, port {config.get('port')} of {address(config)}"
-
-
-def address(config: Config) -> str:
-    allowed = settings.COLLECTOR_LISTEN_ADDRESSES or ["127.0.0.1"]
-    return str(config.get("address") or allowed[0])
-
-
-def host(config: Config) -> str:
-    """Return what senders call the collector's host; HOST where only they know."""
-    listens_on = ip_address(address(config))
-    return "HOST" if listens_on.is_unspecified else str(listens_on)
-
-
-def has_udp(config: Config) -> bool:
-    return "udp" in config.get("transport", "udp+tcp")
+def kind_of(
+    *,
+    name: str,
+    title: str,
+    help_text: str,
+    connector: str,
+    settings: tuple[Setting, ...],
+    how: How,
+    senders: Callable[[Config], Sequence[Snippet]],
+    has_lines: bool = True,
+) -> Kind:
+    """Return a kind; `how` says in a line how to send to it, `senders` at length."""
+    return Kind(
+        name=name,
+        title=title,
+        help=help_text,
+        icon="logs" if has_lines else "metrics",
+        group=Group.PUSHED,
+        has_lines=has_lines,
+        connector=connector,
+        test=test_of(name, connector, how),
+        newest_lines=newest_of(name, connector, how) if has_lines else None,
+        where=where,
+        settings=settings,
+        check=_together,
+        senders=senders,
+    )

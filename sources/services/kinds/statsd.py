@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from sources.services.kinds import listening
+from sources.services.kinds import listen_places, listening
 from sources.services.kinds.base import (
     Config,
-    Group,
-    Kind,
     Setting,
     SettingType,
     Snippet,
 )
 
-_CONNECTOR = "sources.connectors.listen.statsd.Statsd"
 # Prometheus's own, in seconds.
 _SECONDS = [
     "0.005",
@@ -64,16 +61,16 @@ def _buckets(key: str) -> Callable[[Config], list[str]]:
 
 
 def _how(config: Config) -> str:
-    host, port = listening.host(config), config["port"]
+    host, port = listen_places.host(config), config["port"]
     if config["transport"] == "tls":
         connect = f"openssl s_client -quiet -connect {host}:{port}"
         return f"printf 'hello:1|c\\n' | {connect}"
-    udp = "-u " if listening.has_udp(config) else ""
+    udp = "-u " if listen_places.has_udp(config) else ""
     return f"printf 'hello:1|c\\n' | nc {udp}-w1 {host} {port}"
 
 
 def _senders(config: Config) -> Sequence[Snippet]:
-    host, port = listening.host(config), config["port"]
+    host, port = listen_places.host(config), config["port"]
     python = (
         "# pip install statsd\n"
         "from statsd import StatsClient\n"
@@ -81,7 +78,7 @@ def _senders(config: Config) -> Sequence[Snippet]:
     )
     datadog = f"DD_AGENT_HOST={host} DD_DOGSTATSD_PORT={port}"
     snippets = [Snippet("Try it from a shell", _how(config))]
-    if listening.has_udp(config):
+    if listen_places.has_udp(config):
         snippets += [
             Snippet("Python", python),
             Snippet("Datadog's libraries: environment", datadog),
@@ -89,15 +86,11 @@ def _senders(config: Config) -> Sequence[Snippet]:
     return snippets
 
 
-KIND = Kind(
+KIND = listening.kind_of(
     name="statsd",
     title="statsd",
-    help="Takes metrics of applications, with DogStatsD's tags, and adds them up.",
-    icon="metrics",
-    group=Group.PUSHED,
-    connector=_CONNECTOR,
-    test=listening.test_of("statsd", _CONNECTOR, _how),
-    where=listening.where,
+    help_text="Takes metrics of applications, with DogStatsD's tags, and adds them up.",
+    connector="sources.connectors.listen.statsd.Statsd",
     settings=listening.settings_of(
         8125,
         Setting(
@@ -135,6 +128,7 @@ KIND = Kind(
             advanced=True,
         ),
     ),
-    check=listening.together,
+    how=_how,
     senders=_senders,
+    has_lines=False,
 )

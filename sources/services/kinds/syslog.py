@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import available_timezones
 
-from sources.services.kinds import listening
+from sources.services.kinds import listen_places, listening
 from sources.services.kinds.base import (
     Config,
-    Group,
-    Kind,
     Setting,
     SettingType,
     Snippet,
 )
-
-_CONNECTOR = "sources.connectors.listen.syslog.Syslog"
 
 
 def _zone(config: Config) -> list[str]:
@@ -25,8 +21,8 @@ def _zone(config: Config) -> list[str]:
 
 
 def _logger(config: Config) -> str:
-    transport = "-d" if listening.has_udp(config) else "-T --octet-count"
-    place = f"-n {listening.host(config)} -P {config['port']}"
+    transport = "-d" if listen_places.has_udp(config) else "-T --octet-count"
+    place = f"-n {listen_places.host(config)} -P {config['port']}"
     return f"logger {place} {transport} --rfc5424 -t hello 'Hello, Vedette'"
 
 
@@ -37,7 +33,7 @@ def _how(config: Config) -> str:
 def _rsyslog(config: Config) -> str:
     """The queue on disk is what lets rsyslog wait while nobody listens."""
     protocol = "udp" if config["transport"] == "udp" else "tcp"
-    place = f'target="{listening.host(config)}" port="{config["port"]}"'
+    place = f'target="{listen_places.host(config)}" port="{config["port"]}"'
     lines = [
         f'*.* action(type="omfwd" {place} protocol="{protocol}"',
         '  template="RSYSLOG_SyslogProtocol23Format"',
@@ -57,7 +53,7 @@ def _rsyslog(config: Config) -> str:
 def _syslog_ng(config: Config) -> str:
     transport = {"udp+tcp": "tcp"}.get(config["transport"], config["transport"])
     tls = " tls(peer-verify(yes))" if transport == "tls" else ""
-    host = listening.host(config)
+    host = listen_places.host(config)
     return (
         f'destination d_vedette {{ syslog("{host}" port({config["port"]})'
         f' transport("{transport}"){tls} disk-buffer(reliable(no)'
@@ -70,7 +66,7 @@ def _docker(config: Config) -> str:
     scheme = {"udp": "udp", "tls": "tcp+tls"}.get(config["transport"], "tcp")
     return (
         "docker run --log-driver syslog \\\n"
-        f"  --log-opt syslog-address={scheme}://{listening.host(config)}:{config['port']} \\\n"
+        f"  --log-opt syslog-address={scheme}://{listen_places.host(config)}:{config['port']} \\\n"
         "  --log-opt syslog-format=rfc5424micro --log-opt tag='{{.Name}}' IMAGE"
     )
 
@@ -83,11 +79,11 @@ def _systemd(config: Config) -> str:
 
 
 def _cisco(config: Config) -> str:
-    protocol = "udp" if listening.has_udp(config) else "tcp"
+    protocol = "udp" if listen_places.has_udp(config) else "tcp"
     return (
         "! Cisco IOS; others ask for a syslog server and its port\n"
         "service timestamps log datetime msec show-timezone year\n"
-        f"logging host {listening.host(config)} transport {protocol}"
+        f"logging host {listen_places.host(config)} transport {protocol}"
         f" port {config['port']}"
     )
 
@@ -105,17 +101,11 @@ def _senders(config: Config) -> Sequence[Snippet]:
     return snippets
 
 
-KIND = Kind(
+KIND = listening.kind_of(
     name="syslog",
     title="Syslog",
-    help="Takes syslog of servers and network devices, over UDP, TCP or TLS.",
-    icon="logs",
-    group=Group.PUSHED,
-    has_lines=True,
-    connector=_CONNECTOR,
-    test=listening.test_of("syslog", _CONNECTOR, _how),
-    newest_lines=listening.newest_of("syslog", _CONNECTOR, _how),
-    where=listening.where,
+    help_text="Takes syslog of servers and network devices, over UDP, TCP or TLS.",
+    connector="sources.connectors.listen.syslog.Syslog",
     settings=listening.settings_of(
         5514,
         Setting(
@@ -128,6 +118,6 @@ KIND = Kind(
             check=_zone,
         ),
     ),
-    check=listening.together,
+    how=_how,
     senders=_senders,
 )

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.scope import Scope
 from sources.models import Source
-from sources.services.kinds import listening
+from sources.services.kinds import listen_probing
 from sources.services.sources import create_source
 from tests.sources.connectors.listening import free_port
 
@@ -28,7 +28,7 @@ def alice(client, cast, redis_client):
 
 @pytest.fixture
 def short_tests(monkeypatch):
-    monkeypatch.setattr(listening, "TEST_SECONDS", 0.05)
+    monkeypatch.setattr(listen_probing, "TEST_SECONDS", 0.05)
 
 
 def source_of(cast, kind: str, **config) -> Source:
