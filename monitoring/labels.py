@@ -37,9 +37,11 @@ def pack_labels(labels: Labels) -> bytes:
 
     Names and values end in a byte that UTF-8 never has.
     """
-    return b"".join(
-        text.encode("utf-8", "surrogatepass") + _END for pair in labels for text in pair
-    )
+    texts = [text for pair in labels for text in pair]
+    joined = "\0".join([*texts, ""])
+    if joined.isascii() and joined.count("\0") == len(texts):
+        return joined.encode("ascii").replace(b"\0", _END)
+    return b"".join(text.encode("utf-8", "surrogatepass") + _END for text in texts)
 
 
 def unpack_labels(packed: bytes) -> Labels:

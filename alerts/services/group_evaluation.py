@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import prefetch_related_objects
 
 from accounts.scope import Scope
 from alerts.evaluation.grouped import offset_of, tick_before
@@ -116,13 +117,16 @@ class _Round:
         self.health = _Health()
 
     def _rules(self) -> list[Rule]:
-        rules = Rule.unscoped.filter(group=self.group, enabled=True)
-        related = rules.select_related("organization", "team").prefetch_related(
-            "levels"
-        )
-        found = list(related.order_by("position", "pk"))
+        group = self.group
+        rules = Rule.unscoped.filter(group=group, enabled=True)
+        found = list(rules.order_by("position", "pk"))
+        alerting = [rule for rule in found if rule.kind == Rule.Kind.ALERTING]
+        prefetch_related_objects(alerting, "levels")
         for rule in found:
-            rule.labels = {**self.group.labels, **rule.labels}
+            rule.organization = group.organization
+            if rule.team_id == group.team_id:
+                rule.team = group.team
+            rule.labels = {**group.labels, **rule.labels}
         return found
 
     def _reads(self, known: KnownSeries | None) -> Reads:

@@ -43,7 +43,7 @@ def reduce_groups(vector: Vector, groups: Groups, reduction: Reduction) -> Vecto
         present = vector.present[:, steps][groups.order]
         reduced[:, steps] = reduction(values, present, groups.starts[:-1])
         filled[:, steps] = groups.any_of(vector.present[:, steps])
-    return Vector(groups.labels, reduced, filled, groups.any_of(vector.nameless))
+    return Vector(groups.labels, reduced, filled, groups.nameless(vector.nameless))
 
 
 def counts(present: Bools, starts: Ints) -> Floats:

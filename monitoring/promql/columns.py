@@ -6,8 +6,8 @@ arithmetic on columns of codes, a hundred times cheaper than tuples of text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ Pair = tuple[str, str]
 
 # Codes of several columns are joined into one number as long as that fits.
 _LARGEST_KEY = 2**62
+
+# A table outlives a question: so many groupings of it are kept.
+_MOST_KNOWN = 64
+
+T = TypeVar("T")
 
 
 class Values(Protocol):
@@ -41,7 +46,7 @@ class ColumnarLabels(Sequence[Labels]):
     `hidden` are names of columns that count as absent.
     """
 
-    __slots__ = ("_chosen", "_columns", "_hidden", "_rows", "_sets", "groupings")
+    __slots__ = ("_chosen", "_columns", "_hidden", "_once", "_rows", "_sets")
 
     def __init__(
         self, columns: Columns, rows: Ints, *, hidden: frozenset[str] = frozenset()
@@ -51,8 +56,7 @@ class ColumnarLabels(Sequence[Labels]):
         self._hidden = hidden
         self._chosen: dict[str, Codes] = {}
         self._sets: list[Labels] | None = None
-        # What others have found out about these rows, to be found out once.
-        self.groupings: dict[object, Any] = {}
+        self._once: dict[object, Any] = {}
 
     @override
     def __len__(self) -> int:
@@ -86,6 +90,17 @@ class ColumnarLabels(Sequence[Labels]):
     @property
     def _names(self) -> list[str]:
         return sorted(self._columns.keys() - self._hidden)
+
+    def once(self, key: object, find_out: Callable[[], T]) -> T:
+        """Return what there is to find out about these rows, known since the last time."""
+        known = self._once.get(key)
+        if known is not None:
+            return cast("T", known)
+        found = find_out()
+        if len(self._once) >= _MOST_KNOWN:
+            self._once.clear()
+        self._once[key] = found
+        return found
 
     def take(self, rows: Ints) -> ColumnarLabels:
         taken = ColumnarLabels(self._columns, self._rows[rows], hidden=self._hidden)

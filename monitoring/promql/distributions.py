@@ -38,7 +38,7 @@ def call_quantile(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:
         found = quantile_of_sorted(ordered, size, quantile[table.steps])
         values[table.groups, table.steps] = found
         filled[table.groups, table.steps] = size > 0
-    return Vector(groups.labels, values, filled, groups.any_of(vector.nameless))
+    return Vector(groups.labels, values, filled, groups.nameless(vector.nameless))
 
 
 def call_count_values(run: Evaluation, node: Aggregation, grid: Grid) -> Vector:

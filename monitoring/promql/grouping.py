@@ -38,12 +38,7 @@ class Projection:
         """Return the number of what is left of each, and what the numbers stand for."""
         if not isinstance(labels, ColumnarLabels):
             return number(map(self, labels))
-        known = labels.groupings.get(self)
-        if known is None:
-            known = labels.numbered(self.names, keep=self.keep)
-            labels.groupings[self] = known
-        ids, keys = known
-        return ids, keys
+        return labels.once(self, lambda: labels.numbered(self.names, keep=self.keep))
 
     def numbered_together(
         self, ours: Sequence[Labels], theirs: Sequence[Labels]
@@ -87,28 +82,29 @@ def number(keys: Iterable[K]) -> tuple[Ints, list[K]]:
 class Groups:
     """Rows by group: those of group `g` are `order[starts[g]:starts[g + 1]]`.
 
-    Inside a group they keep their order. No group is empty.
+    Inside a group they keep their order. No group is empty. `named` says whether the
+    metric's name may be among the labels.
     """
 
     labels: Sequence[Labels]
     ids: Ints
     order: Ints
     starts: Ints
+    named: bool
 
     @classmethod
     def of(cls, labels: Sequence[Labels], project: Projection) -> Groups:
-        cached = labels.groupings if isinstance(labels, ColumnarLabels) else {}
-        key = cls, project
-        if key not in cached:
-            cached[key] = cls._of(*project.numbered(labels))
-        found: Groups = cached[key]
-        return found
+        if not isinstance(labels, ColumnarLabels):
+            return cls._of(labels, project)
+        return labels.once((cls, project), lambda: cls._of(labels, project))
 
     @classmethod
-    def _of(cls, ids: Ints, keys: Sequence[Labels]) -> Groups:
+    def _of(cls, labels: Sequence[Labels], project: Projection) -> Groups:
+        ids, keys = project.numbered(labels)
         order = np.argsort(ids, kind="stable")
         starts = np.searchsorted(ids[order], np.arange(len(keys) + 1))
-        return cls(keys, ids, order, starts)
+        named = (METRIC_NAME in project.names) is project.keep
+        return cls(keys, ids, order, starts, named)
 
     @property
     def sizes(self) -> Ints:
@@ -119,6 +115,12 @@ class Groups:
         if len(rows) == 0:
             return rows
         return np.logical_or.reduceat(rows[self.order], self.starts[:-1], axis=0)
+
+    def nameless(self, rows: Bools) -> Bools:
+        """Return for each group whether it has a name that will have to go."""
+        if not self.named:
+            return np.zeros(len(self.labels), np.bool_)
+        return self.any_of(rows)
 
 
 def with_label(labels: Labels, name: str, value: str) -> Labels:
@@ -142,12 +144,18 @@ def stack(vectors: Sequence[Vector]) -> Vector:
     )
 
 
+def _all_differ(labels: Sequence[Labels]) -> bool:
+    if isinstance(labels, ColumnarLabels):
+        return len(EVERYTHING.numbered(labels)[1]) == len(labels)
+    return len(set(labels)) == len(labels)
+
+
 def merge_same(vector: Vector) -> Vector:
     """Return the vector with the rows of equal labels made one.
 
     Raises EvaluationError where two of them have a value at the same step.
     """
-    if len(EVERYTHING.numbered(vector.labels)[1]) == len(vector.labels):
+    if _all_differ(vector.labels):
         return vector
     nameless = vector.nameless
     if nameless.any() and not nameless.all():

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +34,9 @@ _UNKNOWN_TO_POSTGRESQL = re.compile("[\0\ud800-\udfff]")
 
 Q = TypeVar("Q", bound=QuerySet[Any])
 
+# Teams that are seen, and matchers.
+Question = tuple[frozenset[int] | None, tuple[Matcher, ...]]
+
 
 def matching_streams(scope: Scope, matchers: Sequence[Matcher]) -> list[int] | None:
     """Return the ids of the visible streams that match; None means all there are."""
@@ -48,7 +55,7 @@ def stream_labels(scope: Scope, ids: Iterable[int]) -> dict[int, dict[str, str]]
     return dict(rows.values_list("id", "labels"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selected:
     """Series of one organization: `rows` of its index, in the order of ids."""
 
@@ -58,15 +65,19 @@ class Selected:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def ids(self) -> Int64s:
         return self.index.ids[self.rows]
 
-    @property
+    @cached_property
     def metrics(self) -> list[int]:
         """Ids of the series' metrics, sorted."""
         found: list[int] = np.unique(self.index.metrics[self.rows]).tolist()
         return found
+
+    @cached_property
+    def _table(self) -> ColumnarLabels:
+        return ColumnarLabels(self.index.columns, self.rows)
 
     def of_metrics(self, metrics: Sequence[int]) -> Int64s:
         """Return the ids of the series of these metrics."""
@@ -76,8 +87,9 @@ class Selected:
         return self.index.labels(self.rows)
 
     def table(self, places: Int64s) -> ColumnarLabels:
-        """Return the label sets of some of the series, unmade."""
-        return ColumnarLabels(self.index.columns, self.rows[places])
+        """Return the label sets of some of the series, unmade; places are sorted."""
+        table = self._table
+        return table if len(places) == len(self.rows) else table.take(places)
 
     def without(self, ids: Iterable[int]) -> Selected:
         gone = np.isin(self.ids, list(ids))
@@ -107,9 +119,59 @@ def visible_series(
 ) -> Selected:
     """Return the same, however many there are: for what only counts them."""
     index = index_of(scope.organization_id) if index is None else index
-    # The metric's name leaves the fewest for the others to look at.
-    by_name = sorted(matchers, key=lambda m: (m.name != METRIC_NAME, m.is_regex))
-    return Selected(index, index.matching(by_name, scope.visible_teams))
+    question = scope.visible_teams, tuple(matchers)
+    known = _known.get(scope.organization_id, index, question)
+    if known is None:
+        # The metric's name leaves the fewest for the others to look at.
+        by_name = sorted(matchers, key=lambda m: (m.name != METRIC_NAME, m.is_regex))
+        known = Selected(index, index.matching(by_name, scope.visible_teams))
+        _known.put(scope.organization_id, question, known)
+    return known
+
+
+class KnownSelections:
+    """What was selected of the newest index of some organizations.
+
+    Dashboards and rules select the same again and again, and series are seldom new.
+    """
+
+    MOST_ORGANIZATIONS = 8
+    # Of one organization.
+    MOST_ROWS = 200_000
+    MOST = 1000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_organization: OrderedDict[int, dict[Question, Selected]] = (
+            OrderedDict()
+        )
+
+    def get(
+        self, organization_id: int, index: SeriesIndex, question: Question
+    ) -> Selected | None:
+        with self._lock:
+            known = self._by_organization.get(organization_id, {}).get(question)
+        return known if known is not None and known.index is index else None
+
+    def put(self, organization_id: int, question: Question, found: Selected) -> None:
+        with self._lock:
+            known = self._by_organization.setdefault(organization_id, {})
+            if self._is_over(known, found):
+                known.clear()
+            known[question] = found
+            self._by_organization.move_to_end(organization_id)
+            if len(self._by_organization) > self.MOST_ORGANIZATIONS:
+                self._by_organization.popitem(last=False)
+
+    def _is_over(self, known: Mapping[Question, Selected], new: Selected) -> bool:
+        """Whether all must go: they are of another index, or have become too many."""
+        if any(found.index is not new.index for found in islice(known.values(), 1)):
+            return True
+        rows = len(new) + sum(map(len, known.values()))
+        return rows > self.MOST_ROWS or len(known) >= self.MOST
+
+
+_known = KnownSelections()
 
 
 def _with_equal_labels(rows: Q, matchers: Sequence[Matcher]) -> Q:

@@ -1,7 +1,7 @@
 """What the rules of one group read, together: at one moment, every block once.
 
 A group's expressions are known before the first is evaluated. So their selectors are
-gathered by the length of what they look back over, and each gathering is one read.
+gathered by what they look back over, and each gathering is one read.
 What a rule has come to is laid over what is stored: the next rule sees it, although
 the whole group is written only at its end.
 """
@@ -35,6 +35,10 @@ from monitoring.telemetry import SeriesData, TooMuchDataError
 
 _LOOKBACK_MS = queries.LOOKBACK // timedelta(milliseconds=1)
 
+# A read may reach over so many times what its shortest selector looks back over: blocks
+# are unpacked whole, so that it costs little.
+_MOST_STRETCHED = 5
+
 Matchers = tuple[Matcher, ...]
 KnownSeries = SeriesIndex
 
@@ -48,26 +52,41 @@ class _Wish:
     end_ms: int
 
     @property
-    def class_of_length(self) -> int:
-        return (self.end_ms - self.start_ms).bit_length()
+    def length_ms(self) -> int:
+        return self.end_ms - self.start_ms
 
 
 @dataclass(slots=True)
 class _Gathering:
     """Selectors that look back over about the same time, read at once when needed."""
 
-    wishes: set[_Wish] = field(default_factory=set)
+    start_ms: int
+    end_ms: int
+    shortest_ms: int
     found: dict[Matchers, Selected] = field(default_factory=dict)
     run: Samples | None = None
     data: dict[_Wish, SeriesData] = field(default_factory=dict)
+    wishes: set[_Wish] = field(default_factory=set)
 
-    @property
-    def start_ms(self) -> int:
-        return min(wish.start_ms for wish in self.wishes)
+    @classmethod
+    def all_of(cls, wishes: Iterable[_Wish]) -> list[_Gathering]:
+        """Put together what needs hardly more samples read than each by itself."""
+        gatherings: list[_Gathering] = []
+        for wish in sorted(set(wishes), key=lambda w: (w.length_ms, -w.end_ms)):
+            fitting = (each for each in gatherings if each.has_room_for(wish))
+            gathering = next(fitting, None)
+            if gathering is None:
+                gathering = cls(wish.start_ms, wish.end_ms, wish.length_ms)
+                gatherings.append(gathering)
+            gathering.start_ms = min(gathering.start_ms, wish.start_ms)
+            gathering.end_ms = max(gathering.end_ms, wish.end_ms)
+            gathering.wishes.add(wish)
+        return gatherings
 
-    @property
-    def end_ms(self) -> int:
-        return max(wish.end_ms for wish in self.wishes)
+    def has_room_for(self, wish: _Wish) -> bool:
+        start_ms = min(self.start_ms, wish.start_ms)
+        end_ms = max(self.end_ms, wish.end_ms)
+        return end_ms - start_ms <= _MOST_STRETCHED * self.shortest_ms
 
 
 def known_series(organization_id: int) -> SeriesIndex:
@@ -96,10 +115,11 @@ class SharedReads:
         self._known = known
         self._base = queries.querier(scope)
         self._written = _Overlay()
-        self._gatherings: dict[int, _Gathering] = {}
-        for wish in _wishes(exprs, queries.milliseconds(at)):
-            gathering = self._gatherings.setdefault(wish.class_of_length, _Gathering())
-            gathering.wishes.add(wish)
+        self._gatherings = {
+            wish: gathering
+            for gathering in _Gathering.all_of(_wishes(exprs, queries.milliseconds(at)))
+            for wish in gathering.wishes
+        }
 
     def instant(self, expr: str) -> promql.Result:
         """Return the expression's value at the moment.
@@ -128,8 +148,8 @@ class SharedReads:
 
     def _gathered(self, wish: _Wish) -> SeriesData | None:
         """Return the wish's part of the common read, None if there is none."""
-        gathering = self._gatherings.get(wish.class_of_length)
-        if gathering is None or wish not in gathering.wishes:
+        gathering = self._gatherings.get(wish)
+        if gathering is None:
             return None
         if wish not in gathering.data:
             try:

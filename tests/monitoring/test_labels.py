@@ -5,7 +5,13 @@ import re2
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitoring.labels import InvalidMatcherError, Matcher, MatchOp
+from monitoring.labels import (
+    InvalidMatcherError,
+    Matcher,
+    MatchOp,
+    pack_labels,
+    unpack_labels,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +108,18 @@ def test_fast_paths_answer_as_re2_does(expression, values):
     assert [matcher.matches(v) for v in values] == [
         slow.fullmatch(v) is not None for v in values
     ]
+
+
+TEXTS = st.text(st.characters(exclude_categories=[]), max_size=4)
+
+
+@given(labels=st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple))
+def test_packed_labels_are_unpacked_to_the_same_whatever_is_in_them(labels):
+    packed = pack_labels(labels)
+
+    assert unpack_labels(packed) == labels
+    assert packed == b"".join(
+        text.encode("utf-8", "surrogatepass") + b"\xff"
+        for pair in labels
+        for text in pair
+    )
