@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from sources.protocols import MalformedBodyError
 from sources.protocols.log_rows import field_columns, texts_of_bytes
+from sources.protocols.protobuf import Messages, declared
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -37,57 +37,24 @@ _TIME, _LINE, _METADATA = 0x0A, 0x12, 0x1A
 _SECONDS, _NANOS = 0x08, 0x10
 
 
-def _messages() -> dict[str, Any]:
-    """Loki's pkg/push/push.proto, but texts as bytes and entries left as they come."""
-    field = descriptor_pb2.FieldDescriptorProto
-    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
-    shapes: dict[str, list[tuple[str, int, Any, Any]]] = {
-        "Push": [("streams", 1, many, ".vedette.Stream")],
-        "Stream": [
-            ("labels", 1, one, field.TYPE_BYTES),
-            ("entries", 2, many, field.TYPE_BYTES),
-        ],
-        "Entry": [
-            ("timestamp", 1, one, ".vedette.Time"),
-            ("line", 2, one, field.TYPE_BYTES),
-            ("metadata", 3, many, ".vedette.Pair"),
-        ],
-        "Time": [
-            ("seconds", 1, one, field.TYPE_INT64),
-            ("nanos", 2, one, field.TYPE_INT32),
-        ],
-        "Pair": [
-            ("name", 1, one, field.TYPE_BYTES),
-            ("value", 2, one, field.TYPE_BYTES),
-        ],
-    }
-    file = descriptor_pb2.FileDescriptorProto(
-        name="vedette/loki_push.proto", package="vedette", syntax="proto3"
-    )
-    for name, fields in shapes.items():
-        message = file.message_type.add(name=name)
-        for field_name, number, label, kind in fields:
-            added = message.field.add(name=field_name, number=number, label=label)
-            if isinstance(kind, str):
-                added.type, added.type_name = field.TYPE_MESSAGE, kind
-            else:
-                added.type = kind
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"vedette.{name}")
-        )
-        for name in shapes
-    }
-
-
-_KINDS = _messages()
+# Loki's pkg/push/push.proto, but texts as bytes and entries left as they come.
+_MESSAGES: Messages = {
+    "Push": {"streams": (1, "Stream*")},
+    "Stream": {"labels": (1, "bytes"), "entries": (2, "bytes*")},
+    "Entry": {
+        "timestamp": (1, "Time"),
+        "line": (2, "bytes"),
+        "metadata": (3, "Pair*"),
+    },
+    "Time": {"seconds": (1, "int64"), "nanos": (2, "int32")},
+    "Pair": {"name": (1, "bytes"), "value": (2, "bytes")},
+}
+_CLASSES = declared("vedette.loki_push", _MESSAGES)
 
 
 def message(name: str, **fields: Any) -> Any:
     """Return a new message of push.proto: "Push", "Entry" and so on."""
-    return _KINDS[name](**fields)
+    return _CLASSES[name](**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +73,7 @@ class Entries:
 def read_push(body: bytes) -> tuple[list[str], Entries]:
     """Return the labels of each stream, and the entries. Raises MalformedBodyError."""
     try:
-        push = _KINDS["Push"].FromString(body)
+        push = _CLASSES["Push"].FromString(body)
         labels = [stream.labels.decode() for stream in push.streams]
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedBodyError(
@@ -233,7 +200,7 @@ def _with_odd(
 
 def _entry(part: bytes) -> Any:
     try:
-        return _KINDS["Entry"].FromString(part)
+        return _CLASSES["Entry"].FromString(part)
     except DecodeError as error:
         raise MalformedBodyError(
             f"The body is not a logproto.PushRequest: {error}."

@@ -7,21 +7,11 @@ types.proto and io/prometheus/write/v2/types.proto.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from sources.protocols.protobuf import Messages, declared
 
-_TYPES = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {
-    "bytes": _TYPES.TYPE_BYTES,
-    "double": _TYPES.TYPE_DOUBLE,
-    "int64": _TYPES.TYPE_INT64,
-    "uint32": _TYPES.TYPE_UINT32,
-}
-
-# name: {field: (number, type)}; a star marks what is repeated.
-_MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
+_MESSAGES: Messages = {
     "WriteRequest": {"timeseries": (1, "bytes*"), "metadata": (3, "Metadata*")},
     "Label": {"name": (1, "bytes"), "value": (2, "bytes")},
     "Sample": {"value": (1, "double"), "timestamp": (2, "int64")},
@@ -62,40 +52,7 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
         "metadata": (5, "Metadata2"),
     },
 }
-_PACKAGE = "vedette.remote_write"
-
-
-def _declared() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="vedette/remote_write.proto", package=_PACKAGE, syntax="proto3"
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, (number, declared) in fields.items():
-            kind = declared.removesuffix("*")
-            added = message.field.add(
-                name=field,
-                number=number,
-                label=(
-                    _TYPES.LABEL_REPEATED
-                    if declared.endswith("*")
-                    else _TYPES.LABEL_OPTIONAL
-                ),
-                type=_SCALARS.get(kind, _TYPES.TYPE_MESSAGE),
-            )
-            if kind not in _SCALARS:
-                added.type_name = f".{_PACKAGE}.{kind}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")
-        )
-        for name in _MESSAGES
-    }
-
-
-_CLASSES = _declared()
+_CLASSES = declared("vedette.remote_write", _MESSAGES)
 
 WriteRequest: Any = _CLASSES["WriteRequest"]
 TimeSeries: Any = _CLASSES["TimeSeries"]
