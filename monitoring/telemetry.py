@@ -7,7 +7,7 @@ travel through the inbox as Arrow IPC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -191,6 +191,20 @@ class Exemplars:
     ts_ms: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     labels: Sequence[Labels]
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[int, int, float, Labels]]) -> Exemplars:
+        """Return those of (place of the series, ts_ms, value, labels)."""
+        found = list(rows)
+        if not found:
+            return NO_EXEMPLARS
+        places, times, values, labels = zip(*found, strict=True)
+        return cls(
+            np.array(places, np.int32),
+            np.array(times, np.int64),
+            np.array(values, np.float64),
+            labels,
+        )
 
     def __len__(self) -> int:
         return len(self.values)

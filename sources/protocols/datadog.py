@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from monitoring.telemetry import LogBatch
 from sources.protocols import Decoded, MalformedBodyError, Terms
 from sources.protocols.elastic_bulk import lenient_time
 from sources.protocols.json_documents import (
     LEVEL_NAMES,
-    MESSAGE_NAMES,
     SERVICE_NAMES,
     TooDeepError,
     flattened,
     parsed,
     take_labels,
     take_level,
-    take_text,
+    take_line,
 )
 from sources.protocols.log_rows import LogRows
 
@@ -76,9 +73,7 @@ def _add(rows: LogRows, place: int, record: dict[str, Any]) -> None:
     time_ns = lenient_time(rows, flat, _TIMES)
     labels = take_labels(flat, _LABELS)
     labels |= {name: tags.pop(name) for name in _TAG_LABELS if tags.get(name)}
-    line = take_text(flat, MESSAGE_NAMES)
-    if line is None:
-        line = orjson.dumps(record).decode()
+    line = take_line(flat, record)
     rows.add(
         place,
         line,

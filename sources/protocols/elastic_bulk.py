@@ -16,13 +16,12 @@ import orjson
 from monitoring.telemetry import LogBatch
 from sources.protocols import Decoded, MalformedBodyError, Terms, shown
 from sources.protocols.json_documents import (
-    MESSAGE_NAMES,
     SERVICE_NAMES,
     TooDeepError,
     flattened,
     take_labels,
     take_level,
-    take_text,
+    take_line,
 )
 from sources.protocols.log_rows import LogRows
 from sources.protocols.timestamps import InvalidTimeError
@@ -154,9 +153,7 @@ def add_document(
     name = _DATE.sub("", index)
     if name:
         labels["index"] = name
-    line = take_text(flat, MESSAGE_NAMES)
-    if line is None:
-        line = orjson.dumps(document).decode()
+    line = take_line(flat, document)
     rows.add(
         place,
         line,

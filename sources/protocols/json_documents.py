@@ -113,6 +113,12 @@ def take_text(flat: dict[str, Any], names: Sequence[str]) -> str | None:
     return None
 
 
+def take_line(flat: dict[str, Any], document: Mapping[str, Any]) -> str:
+    """Remove the text of the line and return it; all of the document, without one."""
+    line = take_text(flat, MESSAGE_NAMES)
+    return orjson.dumps(document).decode() if line is None else line
+
+
 def take_level(
     flat: dict[str, Any], names: Sequence[str] = LEVEL_NAMES
 ) -> Level | None:

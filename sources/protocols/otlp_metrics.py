@@ -18,7 +18,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.telemetry import (
-    NO_EXEMPLARS,
     STALE_NAN_BITS,
     Exemplars,
     MetricMetadata,
@@ -116,19 +115,8 @@ class _Columns:
             np.array(self.times, np.int64),
             np.array(self.values, np.float64),
             metadata,
-            self._exemplars(),
+            Exemplars.of_rows(self.examples),
             is_delta,
-        )
-
-    def _exemplars(self) -> Exemplars:
-        if not self.examples:
-            return NO_EXEMPLARS
-        places, times, values, labels = zip(*self.examples, strict=True)
-        return Exemplars(
-            np.array(places, np.int32),
-            np.array(times, np.int64),
-            np.array(values, np.float64),
-            labels,
         )
 
 

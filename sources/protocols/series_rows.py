@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from monitoring.labels import Labels, pack_labels, unpack_labels
 from monitoring.telemetry import (
-    NO_EXEMPLARS,
     Exemplars,
     MetricMetadata,
     PackedSeries,
@@ -181,7 +180,7 @@ class Rows:
             ts_ms,
             values,
             metadata,
-            self._exemplars(),
+            Exemplars.of_rows(self._examples),
         )
         return Written(batch, self.problems)
 
@@ -196,17 +195,6 @@ class Rows:
             kept = ~(old | new)
             index, ts_ms, values = index[kept], ts_ms[kept], values[kept]
         self._parts.append((index, ts_ms, values))
-
-    def _exemplars(self) -> Exemplars:
-        if not self._examples:
-            return NO_EXEMPLARS
-        places, times, values, labels = zip(*self._examples, strict=True)
-        return Exemplars(
-            np.array(places, np.int32),
-            np.array(times, np.int64),
-            np.array(values, np.float64),
-            labels,
-        )
 
 
 def labels_of(
