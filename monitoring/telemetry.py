@@ -206,6 +206,20 @@ class Exemplars:
             labels,
         )
 
+    @classmethod
+    def joined(
+        cls, parts: Sequence[tuple[npt.NDArray[np.int32], Exemplars]]
+    ) -> Exemplars:
+        """Return all of them; with each part, where its series are now."""
+        if not parts:
+            return NO_EXEMPLARS
+        return cls(
+            np.concatenate([places for places, _ in parts]).astype(np.int32),
+            np.concatenate([part.ts_ms for _, part in parts]),
+            np.concatenate([part.values for _, part in parts]),
+            PackedSeries([p for _, part in parts for p in packed_series(part.labels)]),
+        )
+
     def __len__(self) -> int:
         return len(self.values)
 

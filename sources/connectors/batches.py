@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from monitoring.telemetry import (
-    NO_EXEMPLARS,
     STALE_NAN_BITS,
     Exemplars,
     MetricMetadata,
@@ -54,24 +53,18 @@ def join(batches: Iterable[SampleBatch]) -> SampleBatch:
     for batch in given:
         metadata.update(batch.metadata)
     pairs = list(zip(given, starts, strict=True))
+    examples = [
+        (batch.exemplars.series_index + start, batch.exemplars)
+        for batch, start in pairs
+        if len(batch.exemplars)
+    ]
     return SampleBatch(
         PackedSeries([one for series in packed for one in series]),
         _concatenated([b.series_index + start for b, start in pairs], np.int32),
         _concatenated([b.ts_ms for b in given], np.int64),
         _concatenated([b.values for b in given], np.float64),
         metadata,
-        _joined_exemplars([(b.exemplars, s) for b, s in pairs if len(b.exemplars)]),
-    )
-
-
-def _joined_exemplars(given: Sequence[tuple[Exemplars, np.int32]]) -> Exemplars:
-    if not given:
-        return NO_EXEMPLARS
-    return Exemplars(
-        _concatenated([e.series_index + start for e, start in given], np.int32),
-        _concatenated([e.ts_ms for e, _ in given], np.int64),
-        _concatenated([e.values for e, _ in given], np.float64),
-        [labels for e, _ in given for labels in e.labels],
+        Exemplars.joined(examples),
     )
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from monitoring.labels import Labels
 from monitoring.telemetry import (
-    NO_EXEMPLARS,
     Exemplars,
     LogBatch,
     MetricMetadata,
@@ -55,7 +53,8 @@ def _joined_logs(batches: Sequence[LogBatch]) -> LogBatch:
 def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
     """Return all samples in their order; the later metadata of a metric wins.
 
-    Either all of the batches are deltas, or none is. Label sets stay packed: thousands of them are new once, and known ever after.
+    Either all of the batches are deltas, or none is. Label sets stay packed: thousands
+    of them are new once, and known ever after.
     """
     if len(batches) == 1:
         return batches[0]
@@ -76,19 +75,6 @@ def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
         ts_ms=np.concatenate([batch.ts_ms for batch in batches]),
         values=np.concatenate([batch.values for batch in batches]),
         metadata=metadata,
-        exemplars=_joined_exemplars(examples),
+        exemplars=Exemplars.joined(examples),
         is_delta=batches[0].is_delta,
-    )
-
-
-def _joined_exemplars(
-    parts: Sequence[tuple[npt.NDArray[np.int32], Exemplars]],
-) -> Exemplars:
-    if not parts:
-        return NO_EXEMPLARS
-    return Exemplars(
-        np.concatenate([places for places, _ in parts]),
-        np.concatenate([found.ts_ms for _, found in parts]),
-        np.concatenate([found.values for _, found in parts]),
-        PackedSeries([p for _, found in parts for p in packed_series(found.labels)]),
     )
