@@ -103,6 +103,10 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self.loop)
 
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait until it is done; from another thread."""
+        asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
     def close(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancel what runs, run `last`, and end."""
         asyncio.run_coroutine_threadsafe(self._end(last), self.loop).result()

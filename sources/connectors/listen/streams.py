@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from typing_extensions import override
 
 from sources.connectors.asking import LoopThread
+from sources.connectors.listen.endings import deafen, unread, waiting
 from sources.connectors.listen.held import Held, Losses
 from sources.connectors.listen.places import Senders
 
@@ -88,15 +89,17 @@ class Streams:
         self.terms = terms
         self.connections: set[_Connection] = set()
         self._held, self._losses = held, losses
-        self._is_paused = False
-        self._server: asyncio.Server | None = None
+        self._is_paused = self._is_ending = False
         self._socket = opened
         self._thread = LoopThread(f"tcp-{opened.getsockname()[1]}")
-        self._thread.submit(self._serve(opened))
+        self._thread.run(self._serve(opened))
 
     def close(self) -> None:
         """Take what is on its way, and let go of the port and of all connections."""
-        self._thread.close(self._end())
+        try:
+            self._thread.run(self._end())
+        finally:
+            self._thread.close(asyncio.sleep(0))
 
     def go_on(self) -> None:
         """Hear that something held was stored; called from the collector's thread."""
@@ -104,13 +107,17 @@ class Streams:
             self._thread.loop.call_soon_threadsafe(self._resume)
 
     async def _serve(self, opened: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         secured = self.terms.context is not None
-        self._server = await asyncio.get_running_loop().create_server(
+        self._server = await loop.create_server(
             lambda: _Connection(self),
             sock=opened,
             ssl=self.terms.context,
             ssl_handshake_timeout=_HANDSHAKE_SECONDS if secured else None,
         )
+        self._looking = loop.create_task(self._look_after_idle())
+
+    async def _look_after_idle(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self._end_idle()
@@ -134,7 +141,8 @@ class Streams:
         self._losses.note(TOO_LONG, dropped)
         if messages:
             self._held.add(messages, [sender] * len(messages), is_datagram=False)
-        if not self._is_paused and self._held.size > self._held.limit // 2:
+        bearable = self._held.limit if self._is_ending else self._held.limit // 2
+        if not self._is_paused and self._held.size > bearable:
             self._is_paused = True
             for connection in self.connections:
                 connection.transport.pause_reading()
@@ -163,29 +171,63 @@ class Streams:
         Who waits to be accepted is; then senders hear that we write no more, upon which
         good ones close and connect anew; what they sent until then is read.
         """
-        for _ in range(3):
-            await asyncio.sleep(0)
-        if self._server is None:
-            self._socket.close()
-            return
+        self._is_ending = True
+        self._looking.cancel()
+        await self._let_in_who_waits()
         self._server.close()
-        if not self._is_paused:
-            await self._say_farewell()
+        if self._is_paused:
+            self._resume()
+        await self._say_farewell()
+        await self._read_the_rest()
         for connection in list(self.connections):
             connection.transport.abort()
         # Each hears of it in the next round of the loop, or the one behind that.
         for _ in range(3):
             await asyncio.sleep(0)
 
+    async def _let_in_who_waits(self) -> None:
+        """Accept them here, and await whom the server is accepting."""
+        deafen(self._socket)
+        await asyncio.gather(*[self._join(one) for one in waiting(self._socket)])
+        accepted = asyncio.all_tasks() - {asyncio.current_task()}
+        if accepted:
+            await asyncio.wait(accepted, timeout=_FAREWELL_SECONDS)
+
+    async def _join(self, opened: socket.socket) -> None:
+        secured = self.terms.context is not None
+        with contextlib.suppress(OSError):  # it speaks no TLS, or is gone again
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: _Connection(self),
+                opened,
+                ssl=self.terms.context,
+                ssl_handshake_timeout=_FAREWELL_SECONDS if secured else None,
+            )
+
     async def _say_farewell(self) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for connection in self.connections:
+        for raw in self._sockets():
             with contextlib.suppress(OSError):
-                raw = connection.transport.get_extra_info("socket")
                 raw.shutdown(socket.SHUT_WR)
         while self.connections and loop.time() < start + _FAREWELL_SECONDS:
             seen = max(connection.last_seen for connection in self.connections)
             if loop.time() - max(seen, start) > _QUIET_SECONDS:
                 return
             await asyncio.sleep(_QUIET_SECONDS / 10)
+
+    async def _read_the_rest(self) -> None:
+        """Let the system acknowledge no more, and read what it has, if it can be held."""
+        for raw in self._sockets():
+            deafen(raw)
+        while not self._is_paused:
+            await asyncio.sleep(0)
+            if not any(map(unread, self._sockets())):
+                return
+
+    def _sockets(self) -> list[socket.socket]:
+        """Return those of connections that are still read."""
+        return [
+            connection.transport.get_extra_info("socket")
+            for connection in self.connections
+            if not connection.transport.is_closing()
+        ]

@@ -249,6 +249,34 @@ def test_at_the_end_a_sender_hears_it_and_what_it_says_until_then_is_taken(liste
     assert len(one.lines(len(sent))) == len(sent)
 
 
+def test_at_the_end_who_was_not_accepted_yet_is_heard(listen):
+    """To whoever connected, the system has acknowledged what it sent, accepted or not."""
+    one = listen(transport="tcp")
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(one.connect()) for _ in range(50)]
+        for connection in connections:
+            connection.sendall(b"".join(b"<13>%d\n" % i for i in range(20)))
+
+        one.connector.finish()
+
+    assert sorted(one.lines(1000)) == sorted(str(i % 20) for i in range(1000))
+
+
+def test_at_the_end_is_read_what_was_left_unread_as_nothing_could_be_stored(listen):
+    one = listen(transport="tcp")
+    one.connector.held.limit = 10_000
+    line = b"<13>" + b"x" * 995 + b"\n"
+    with one.connect() as connection:
+        sent = send_until_it_waits(connection, line * 100)
+        one.connector.held.limit = 64 * 2**20
+
+        one.connector.finish()
+
+    whole = sent // len(line)
+    found = one.lines(whole + (sent % len(line) > 4))
+    assert set(found[:whole]) == {"x" * 995}
+
+
 # --- TLS -----------------------------------------------------------------------------------
 
 
