@@ -32,9 +32,8 @@ from monitoring.store.blocks import (
     merge_samples,
     split_logs,
 )
-from monitoring.store.compaction import merge_alone
-from monitoring.store.connection import Row, execute, fetch
-from monitoring.store.interface import SourcesGoneError
+from monitoring.store.compaction import merge_alone, take_out
+from monitoring.store.connection import Row, fetch
 from monitoring.store.tombstones import METRICS
 
 # What one step may load.
@@ -165,18 +164,7 @@ def _take(
 ) -> list[Piece]:
     """Delete the blocks and return what they held. Raises SourcesGoneError."""
     order = "appended" if signal == METRICS else "stream_id"
-    rows = fetch(
-        f"SELECT {order}, id, payload FROM {TABLES[signal]}"  # noqa: S608 - constants
-        " WHERE day = %s AND id = ANY(%s::bigint[])"
-        f" ORDER BY {order}, id FOR UPDATE SKIP LOCKED",
-        [day, list(ids)],
-    )
-    if len(rows) != len(ids):
-        raise SourcesGoneError(f"{len(ids) - len(rows)} blocks are gone")
-    execute(
-        f"DELETE FROM {TABLES[signal]} WHERE day = %s AND id = ANY(%s::bigint[])",  # noqa: S608 - constants
-        [day, list(ids)],
-    )
+    rows = take_out(TABLES[signal], order, day, ids)
     if signal == METRICS:
         samples = [decode_samples(payload) for _age, _id, payload in rows]
         return sample_pieces(organization_id, merge_samples(samples))

@@ -88,12 +88,12 @@ def merge_alone(organization_id: int) -> Iterator[bool]:
 
 
 def take_out(table: str, column: str, day: date, ids: Sequence[int]) -> list[Row]:
-    """Delete blocks and return (column, payload) of each, sorted by column and id.
+    """Delete blocks and return (column, id, payload) of each, sorted by column and id.
 
     Raises SourcesGoneError when one of them is not there, or not free.
     """
     rows = fetch(
-        f"SELECT {column}, payload FROM {table}"  # noqa: S608 - constants
+        f"SELECT {column}, id, payload FROM {table}"  # noqa: S608 - constants
         " WHERE day = %s AND id = ANY(%s::bigint[])"
         f" ORDER BY {column}, id FOR UPDATE SKIP LOCKED",
         [day, list(ids)],

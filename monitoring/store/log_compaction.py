@@ -117,8 +117,8 @@ def _carry_out(organization_id: int, merge: Merge) -> int:
     with merge_alone(organization_id) as alone:
         if not alone:
             return 0
-        rows = take_out(partitions.LOGS, "id", merge.day, merge.sources)
-        merged = merge_logs([decode_logs(p, pk, text=None) for pk, p in rows])
+        rows = take_out(partitions.LOGS, "stream_id", merge.day, merge.sources)
+        merged = merge_logs([decode_logs(p, pk, text=None) for _, pk, p in rows])
         copy_in(
             partitions.LOGS,
             COLUMNS,

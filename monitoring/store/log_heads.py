@@ -37,8 +37,8 @@ def encode_head(lines: _Lines, codec: pa.Codec | None, *, keep_origin: bool) -> 
     numbers = [lines.ts_ns, *([lines.origin, lines.row] if keep_origin else [])]
     packed = [pack_numbers(column) for column in numbers]
     told = [told for told, _ in packed]
-    frames = [(frame, codec) for _, frame in packed]
-    frames.insert(_LEVELS, (lines.levels.tobytes(), codec))
+    frames = [([frame], codec) for _, frame in packed]
+    frames.insert(_LEVELS, ([lines.levels.tobytes()], codec))
     return pack([len(lines.ts_ns), *told], frames)
 
 

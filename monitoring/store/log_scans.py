@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from monitoring.store.blocks import Int64s
 from monitoring.store.interface import LogRun, LogScan
 from monitoring.store.log_sources import blocks_in_order, blocks_to_count
-from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_rows
+from monitoring.store.logs import StoredBlock, checked, rows_to_count, wanted_lines
 from monitoring.store.parallel import in_parallel
 from monitoring.telemetry import FIELD_PREFIX
 
@@ -47,10 +47,11 @@ def _runs(
     """Return the wanted lines of a block; first those are found, then they are read."""
     names = None if fields is None else ["line", *(FIELD_PREFIX + f for f in fields)]
     lines, stored = block.open()
-    chosen = wanted_rows(block, lines, stored, scan)
+    chosen, found = wanted_lines(block, lines, stored, scan)
     if not len(chosen):
         return []
-    text = stored.table(names, None if len(chosen) == len(lines) else chosen)
+    rows = None if len(chosen) == len(lines) else chosen
+    text = stored.table(names, rows, found)
     columns = {name: text.column(name).combine_chunks() for name in text.column_names}
     return [
         LogRun(
@@ -103,8 +104,8 @@ def _tally(
         found = np.searchsorted(ts_ns, ends) - np.searchsorted(ts_ns, starts)
         return touched, found.astype(np.int64)
     lines, stored = block.open()
-    chosen = wanted_rows(block, lines, stored, scan)
-    sizes = pc.binary_length(stored.lines(chosen)).to_numpy()
+    chosen, text = wanted_lines(block, lines, stored, scan)
+    sizes = pc.binary_length(stored.lines(chosen) if text is None else text).to_numpy()
     sums = np.append(0, np.cumsum(sizes))
     ts_ns = lines.ts_ns[chosen]
     return touched, sums[np.searchsorted(ts_ns, ends)] - sums[

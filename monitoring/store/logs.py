@@ -305,6 +305,13 @@ def wanted_rows(
 
     Without filters the text does not matter, and times do not inside the range.
     """
+    return wanted_lines(block, lines, stored, scan)[0]
+
+
+def wanted_lines(
+    block: StoredBlock, lines: LogHead, stored: StoredText | None, scan: LogScan
+) -> tuple[Rows, pa.LargeStringArray | None]:
+    """Return wanted rows, and their lines where these had to be looked at."""
     chosen = np.ones(len(lines), np.bool_)
     if not scan.start_ns <= block.min_ts <= block.max_ts < scan.end_ns:
         start, end = np.searchsorted(lines.ts_ns, (scan.start_ns, scan.end_ns))
@@ -314,8 +321,8 @@ def wanted_rows(
         wanted[[int(level) for level in scan.levels]] = True
         chosen &= wanted[lines.levels]
     if stored is None or not scan.filters:
-        return np.flatnonzero(chosen)
-    return stored.passing(scan.filters, chosen)
+        return np.flatnonzero(chosen), None
+    return stored.search(scan.filters, chosen)
 
 
 def rows_to_count(block: StoredBlock, scan: LogScan) -> tuple[LogHead, Rows]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from monitoring.store.line_templates import Template
+from monitoring.store.line_templates import Slot, Template
 
 # A text with more ways to stand in a line is not looked for in values.
 MAX_PLACEMENTS = 64
@@ -26,15 +26,50 @@ class How(Enum):
     EQUALS = "equals"
 
 
-@dataclass(frozen=True, slots=True)
+# The set of all bytes, as a number with a bit for each.
+ANY_SIGN = (1 << 256) - 1
+
+
+@dataclass(frozen=True)
 class Test:
-    """What is asked of the value in a column."""
+    """What is asked of the value in a column.
+
+    `absent` is what a line has in its place where there is none.
+    """
 
     __test__ = False  # Not one of pytest's.
 
     column: str
     how: How
     text: str
+    absent: str = ""
+
+    @cached_property
+    def of_absent(self) -> bool:
+        """Whether it holds where there is no value."""
+        return self.holds(self.absent)
+
+    @cached_property
+    def length(self) -> int:
+        """The bytes that a value must have."""
+        return len(self.text.encode())
+
+    @cached_property
+    def signs(self) -> int:
+        """The set of bytes that a value must have."""
+        return _set_of(self.text.encode())
+
+    @cached_property
+    def first(self) -> int:
+        """The byte that a value must begin with, as a set; none where it need not."""
+        begins = self.how in {How.STARTS, How.EQUALS}
+        return _set_of(self.text.encode()[:1]) if begins else 0
+
+    @cached_property
+    def last(self) -> int:
+        """The byte that a value must end with, as a set; none where it need not."""
+        ends = self.how in {How.ENDS, How.EQUALS}
+        return _set_of(self.text.encode()[-1:]) if ends else 0
 
     def holds(self, value: str) -> bool:
         if self.how is How.CONTAINS:
@@ -44,6 +79,13 @@ class Test:
         if self.how is How.ENDS:
             return value.endswith(self.text)
         return value == self.text
+
+
+def _set_of(text: bytes) -> int:
+    signs = 0
+    for byte in text:
+        signs |= 1 << byte
+    return signs
 
 
 # All of its tests must hold; without any it holds for every line.
@@ -86,10 +128,10 @@ class _Search:
             for start in range(len(literal)):
                 yield from self._from_literal(number, literal[start:], text)
         for number, slot in enumerate(self.template.slots):
-            yield (Test(slot.column, How.CONTAINS, text),)
+            yield (_test(slot, How.CONTAINS, text),)
             for cut in range(1, len(text)):
                 for rest in self._from_literal(number + 1, None, text[cut:]):
-                    yield (Test(slot.column, How.ENDS, text[:cut]), *rest)
+                    yield (_test(slot, How.ENDS, text[:cut]), *rest)
 
     def _from_literal(
         self, number: int, literal: str | None, text: str
@@ -105,13 +147,17 @@ class _Search:
 
     def _from_slot(self, number: int, text: str) -> Iterator[Placement]:
         """The text, which is not empty, begins where the slot's value does."""
-        column = self.template.slots[number].column
-        yield (Test(column, How.STARTS, text),)
+        slot = self.template.slots[number]
+        yield (_test(slot, How.STARTS, text),)
         for cut in range(len(text)):
             for rest in self._from_literal(number + 1, None, text[cut:]):
-                yield (Test(column, How.EQUALS, text[:cut]), *rest)
+                yield (_test(slot, How.EQUALS, text[:cut]), *rest)
 
     def _count(self) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise _TooManyStepsError
+
+
+def _test(slot: Slot, how: How, text: str) -> Test:
+    return Test(slot.column, how, text, slot.absent)

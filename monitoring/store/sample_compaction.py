@@ -178,7 +178,7 @@ def _carry_out(organization_id: int, merge: Merge) -> int:
         if not alone:
             return 0
         rows = take_out(partitions.SAMPLES, "appended", merge.day, ids)
-        merged = merge_samples([decode_samples(payload) for _age, payload in rows])
+        merged = merge_samples([decode_samples(payload) for _age, _id, payload in rows])
         youngest = rows[-1][0]
         metrics, merged = _metric_of_each(organization_id, merged)
         if merge.mixed and len(merged):

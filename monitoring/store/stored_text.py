@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,18 @@ import pyarrow.compute as pc
 from monitoring.store import line_templates, log_search
 from monitoring.store.line_templates import REST, Template
 from monitoring.store.log_search import Bools, Clause
-from monitoring.store.packing import QUICK, Packed, pack
+from monitoring.store.packing import QUICK, Frame, Packed, pack
 from monitoring.store.placements import Placement, Test, placements
-from monitoring.store.text_columns import Frame, Rows, StoredColumn, pack_column
+from monitoring.store.text_columns import Rows, StoredColumn, pack_column
 from monitoring.telemetry import FIELD_PREFIX, LineFilter, LineOp
 
 LINE = "line"
 # A template that explains fewer lines is not worth its work.
 ENOUGH = 0.75
-# Share of lines left, of which it is cheaper to put them together than to look on.
+# Share of lines left, of which it is cheaper to put them together than to look for a
+# text that can stand in many ways.
 FEW = 0.005
+MANY_WAYS = 8
 
 
 def encode(text: pa.Table, codec: pa.Codec = QUICK, *, plain: bool = False) -> bytes:
@@ -105,14 +107,24 @@ class StoredText:
     def field_columns(self) -> list[str]:
         return [name for name in self.columns if name.startswith(FIELD_PREFIX)]
 
-    def table(self, names: Sequence[str] | None, rows: Rows | None = None) -> pa.Table:
-        """Return the named text columns, as far as there are such; None means all."""
+    def table(
+        self,
+        names: Sequence[str] | None,
+        rows: Rows | None = None,
+        lines: pa.LargeStringArray | None = None,
+    ) -> pa.Table:
+        """Return the named text columns, as far as there are such; None means all.
+
+        `lines` are those of the rows, where they are known.
+        """
         wanted = [LINE, *self.field_columns] if names is None else list(names)
         return pa.table(
             {
-                name: self.lines(rows)
-                if name == LINE
-                else self.columns[name].array(rows)
+                name: self.columns[name].array(rows)
+                if name != LINE
+                else self.lines(rows)
+                if lines is None
+                else lines
                 for name in wanted
                 if name == LINE or name in self.columns
             }
@@ -130,6 +142,12 @@ class StoredText:
 
     def passing(self, filters: Sequence[LineFilter], within: Bools) -> Rows:
         """Return which of the rows marked in `within` pass all filters."""
+        return self.search(filters, within)[0]
+
+    def search(
+        self, filters: Sequence[LineFilter], within: Bools
+    ) -> tuple[Rows, pa.LargeStringArray | None]:
+        """Return the rows that pass, and their lines if they had to be looked at."""
         chosen = within.copy()
         undecided = []
         for one in filters:
@@ -142,9 +160,12 @@ class StoredText:
             self._narrow(chosen, log_search.clauses(undecided))
         rows = np.flatnonzero(chosen)
         if not undecided or not len(rows):
-            return rows
+            return rows, None
         lines = self.lines(None if len(rows) == self.count else rows)
-        return rows[log_search.passing(lines, undecided)]
+        pass_all = log_search.passing(lines, undecided)
+        if pass_all.all():
+            return rows, lines
+        return rows[pass_all], lines.filter(pa.array(pass_all))
 
     def _decided(self, one: LineFilter, possible: Bools) -> Bools | None:
         """Return which rows have the filter's texts, where the values alone tell.
@@ -171,7 +192,7 @@ class StoredText:
         return np.flatnonzero(~self.columns[LINE].is_null())
 
     def _ways(self, texts: Clause) -> list[Placement] | None:
-        """Return the ways in which one of the texts can stand in a line."""
+        """Return the ways in which one of the texts can stand in a line of the block."""
         if self.template is None:
             return None
         ways: list[Placement] = []
@@ -179,12 +200,25 @@ class StoredText:
             found = placements(self.template, text)
             if found is None:
                 return None
-            ways += found
+            left = map(self._left_of, found)
+            ways += [placement for placement in left if placement is not None]
         return ways
+
+    def _left_of(self, placement: Placement) -> Placement | None:
+        """Return the tests that the index does not answer; None if one never holds."""
+        left = []
+        for test in placement:
+            column = self.columns[test.column]
+            if column.never_holds(test):
+                return None
+            if not column.always_holds(test):
+                left.append(test)
+        return tuple(left)
 
     def _narrow(self, chosen: Bools, clauses: Iterable[Clause]) -> None:
         """Take out rows that cannot satisfy a clause, as far as the values tell."""
         told = [ways for ways in map(self._ways, clauses) if ways is not None]
+        told = [ways for ways in told if () not in ways]
         if not told:
             return
         whole = self._whole
@@ -192,7 +226,8 @@ class StoredText:
         # What costs least first: often little is left for the others to look at.
         told.sort(key=self._cost)
         for ways in told:
-            if np.count_nonzero(chosen) <= FEW * self.count:
+            left = np.count_nonzero(chosen)
+            if left <= FEW * self.count and len(ways) > MANY_WAYS:
                 break
             chosen &= self._at_places(ways, chosen)
         chosen[kept] = True
@@ -200,43 +235,28 @@ class StoredText:
     def _at_places(self, ways: Iterable[Placement], possible: Bools) -> Bools:
         """Return which of the possible rows one of the placements holds for."""
         found = np.zeros(self.count, np.bool_)
-        absent = self._absent
         for placement in ways:
-            if not self._is_impossible(placement, absent):
-                found |= self._holding(placement, possible, absent)
+            found |= self._holding(placement, possible)
         return found
 
-    def _holding(
-        self, placement: Placement, possible: Bools, absent: Mapping[str, str]
-    ) -> Bools:
+    def _holding(self, placement: Placement, possible: Bools) -> Bools:
         rows = possible
-        for test in sorted(placement, key=lambda test: self._cost_of(test, absent)):
-            rows = rows & self.columns[test.column].holding(test, absent[test.column])
-            if not rows.any():
+        for test in sorted(placement, key=self._cost_of):
+            column = self.columns[test.column]
+            left = int(np.count_nonzero(rows))
+            if not left:
                 break
+            if column.are_few(left):
+                among = np.flatnonzero(rows)
+                rows = np.zeros(self.count, np.bool_)
+                rows[among[column.holding_among(test, among)]] = True
+            else:
+                rows = rows & column.holding(test)
         return rows
-
-    def _is_impossible(self, placement: Placement, absent: Mapping[str, str]) -> bool:
-        return any(
-            self.columns[test.column].never_holds(test, absent[test.column])
-            for test in placement
-        )
-
-    @property
-    def _absent(self) -> dict[str, str]:
-        slots = self.template.slots if self.template else ()
-        return {slot.column: slot.absent for slot in slots}
 
     def _cost(self, ways: Sequence[Placement]) -> int:
         """How many bytes must be searched to know where the placements hold."""
-        absent = self._absent
-        return sum(
-            self._cost_of(test, absent)
-            for placement in ways
-            if not self._is_impossible(placement, absent)
-            for test in placement
-        )
+        return sum(self._cost_of(test) for placement in ways for test in placement)
 
-    def _cost_of(self, test: Test, absent: Mapping[str, str]) -> int:
-        column = self.columns[test.column]
-        return 0 if column.never_holds(test, absent[test.column]) else column.cost
+    def _cost_of(self, test: Test) -> int:
+        return self.columns[test.column].cost
