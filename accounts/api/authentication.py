@@ -18,7 +18,7 @@ from accounts.services.scopes import (
 from accounts.services.tokens import (
     NoOrganizationError,
     UnknownOrganizationError,
-    find_token,
+    believed_token,
     scope_of_token,
 )
 
@@ -49,7 +49,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
     def of_secret(self, secret: str) -> tuple[TokenUser, ApiToken]:
         """Raises AuthenticationFailed."""
-        token = find_token(secret, now=timezone.now())
+        token = believed_token(secret, now=timezone.now())
         if token is None:
             raise exceptions.AuthenticationFailed(
                 "The token is unknown, expired or revoked."

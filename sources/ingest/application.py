@@ -27,6 +27,7 @@ from django.db import (
 from django.utils import timezone
 
 from accounts.scope import Scope
+from accounts.services.believed import Believed
 from sources.ingest.bodies import (
     BodyBudget,
     DisconnectedError,
@@ -49,13 +50,7 @@ from sources.ingest.refusals import (
     unavailable,
 )
 from sources.ingest.requests import PushRequest
-from sources.ingest.senders import (
-    Believed,
-    Sender,
-    find_binding,
-    find_sender,
-    key_of,
-)
+from sources.ingest.senders import Sender, find_binding, find_sender, key_of
 from sources.ingest.waiting import Send, committed, send_answer
 from sources.ingest.writer import Parcel, Writer
 from sources.services.bindings import Binding

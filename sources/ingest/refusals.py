@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import orjson
+from typing_extensions import override
+
+from accounts.services.believed import RefusalError
 
 Headers = Mapping[str, str]
 
@@ -31,7 +34,7 @@ class Answer:
         return cls(status, text.encode(), "text/plain; charset=utf-8", headers or {})
 
 
-class RefusedError(Exception):
+class RefusedError(RefusalError):
     """A request that is not taken; `detail` says what to mend."""
 
     def __init__(
@@ -47,9 +50,9 @@ class RefusedError(Exception):
         self.status, self.code, self.detail = status, code, detail
         self.headers, self.extra = headers or {}, extra or {}
 
-    def again(self) -> RefusedError:
-        """Return a copy: an exception that was raised carries its traceback."""
-        return RefusedError(
+    @override
+    def again(self) -> Self:
+        return type(self)(
             self.status,
             self.code,
             self.detail,

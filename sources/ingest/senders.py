@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
 
 from django.utils import timezone
 
@@ -31,11 +26,6 @@ from sources.services.bindings import (
     binding_to_source,
 )
 
-# A revoked token, or a disabled source, is believed this long at most.
-BELIEVED_SECONDS = 3.0
-
-Value = TypeVar("Value")
-
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -44,50 +34,6 @@ class Sender:
     scope: Scope
     team_id: int | None
     keeps_samples_for: timedelta = timedelta(0)
-
-
-class Believed(Generic[Value]):
-    """Answers of a slow look-up, kept for seconds; refusals are answers too."""
-
-    def __init__(
-        self,
-        seconds: float = BELIEVED_SECONDS,
-        *,
-        most: int = 10_000,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._seconds, self._most, self._clock = seconds, most, clock
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[object, tuple[float, Value | RefusedError]] = (
-            OrderedDict()
-        )
-
-    def get(self, key: object) -> Value | None:
-        """Return what is known, or None. Raises RefusedError when that is known."""
-        with self._lock:
-            until, value = self._kept.get(key, (0.0, None))
-        if value is None or until < self._clock():
-            return None
-        if isinstance(value, RefusedError):
-            raise value.again()
-        return value
-
-    def look_up(self, key: object, ask: Callable[[], Value]) -> Value:
-        """Ask anew and keep the answer. Raises what `ask` raises."""
-        try:
-            value = ask()
-        except RefusedError as refused:
-            self._keep(key, refused)
-            raise
-        self._keep(key, value)
-        return value
-
-    def _keep(self, key: object, value: Value | RefusedError) -> None:
-        with self._lock:
-            self._kept[key] = (self._clock() + self._seconds, value)
-            self._kept.move_to_end(key)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
 
 
 def key_of(secret: str, slug: str | None) -> object:

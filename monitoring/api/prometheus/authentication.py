@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from accounts.api.authentication import TokenUser
 from accounts.models import ApiToken
-from accounts.services.tokens import find_token
+from accounts.services.tokens import believed_token
 
 
 class BasicTokenAuthentication(authentication.BaseAuthentication):
@@ -23,7 +23,7 @@ class BasicTokenAuthentication(authentication.BaseAuthentication):
         scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
-        token = find_token(_password(encoded), now=timezone.now())
+        token = believed_token(_password(encoded), now=timezone.now())
         if token is None:
             raise exceptions.AuthenticationFailed(
                 "The password is no token, or one that has expired or been revoked."

@@ -10,8 +10,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
+from accounts.services.believed import Believed
 from sources.ingest import IngestEdge
-from sources.ingest.senders import Believed
 from sources.models import InboxBatch, Source
 from sources.services.backlog import backlog
 from tests.factories.accounts import make_token

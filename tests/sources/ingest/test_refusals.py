@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import ApiToken
+from accounts.services.believed import Believed
 from accounts.services.tokens import revoke_token
 from sources.ingest.bodies import BodyBudget
-from sources.ingest.senders import Believed
 from sources.models import InboxBatch, Source
 from sources.services.inbox import deposit
 from tests.factories.accounts import make_token
