@@ -163,14 +163,16 @@ def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines)
 
 
 _COLUMNS = "id, stream_id, min_ts, max_ts, level_counts, size"
-_UNLESS_OPEN = "CASE WHEN id = ANY(%s::bigint[]) THEN NULL ELSE payload END"
+_UNLESS_KEPT = "CASE WHEN id = ANY(%s::bigint[]) THEN NULL ELSE payload END"
 
 
-def _block(row: Row, opened: Mapping[int, OpenBlock]) -> StoredBlock:
-    """Return a block whose payload was read, unless it is open."""
+def _block(row: Row, kept: Mapping[int, OpenBlock | bytes]) -> StoredBlock:
+    """Return a block whose payload was read, unless it is kept."""
     block = StoredBlock(*row)
-    known = opened.get(block.id)
-    return replace(block, payload=known.payload, opened=known) if known else block
+    known = kept.get(block.id)
+    if isinstance(known, OpenBlock):
+        return replace(block, payload=known.payload, opened=known)
+    return replace(block, payload=known) if known else block
 
 
 def blocks_in_order(
@@ -184,14 +186,14 @@ def blocks_in_order(
     order = "max_ts DESC" if newest_first else "min_ts"
     where, parameters = _conditions(scan)
     query = (
-        f"SELECT {_COLUMNS}, {_UNLESS_OPEN}"  # noqa: S608 - constants
+        f"SELECT {_COLUMNS}, {_UNLESS_KEPT}"  # noqa: S608 - constants
         f" FROM monitoring_logblock WHERE {where} ORDER BY {order}"
     )
-    opened = open_blocks.all()
-    with stream(query, [list(opened), *parameters]) as cursor:
+    kept = open_blocks.all()
+    with stream(query, [list(kept), *parameters]) as cursor:
         size = FIRST_FETCH
         while rows := cursor.fetchmany(size):
-            yield [_block(row, opened) for row in rows]
+            yield [_block(row, kept) for row in rows]
             size = min(size * 2, LARGEST_FETCH)
 
 
@@ -216,15 +218,15 @@ def blocks_to_count(
     part = "payload" if of_bytes else _HEAD
     asked = f"CASE WHEN {undivided} THEN NULL ELSE {part} END"
     parameters: list[Any] = [borders_ns.tolist()] * 2
-    opened: Mapping[int, OpenBlock] = {}
+    kept: Mapping[int, OpenBlock | bytes] = {}
     if scan.filters:
-        opened = open_blocks.all()
-        asked, parameters = _UNLESS_OPEN, [list(opened)]
+        kept = open_blocks.all()
+        asked, parameters = _UNLESS_KEPT, [list(kept)]
     where, more = _conditions(scan)
     query = f"SELECT {_COLUMNS}, {asked} FROM monitoring_logblock WHERE {where}"  # noqa: S608 - constants
     with stream(query, [*parameters, *more]) as cursor:
         while rows := cursor.fetchmany(LARGEST_FETCH):
-            yield [_block(row, opened) for row in rows]
+            yield [_block(row, kept) for row in rows]
 
 
 def checked(

@@ -13,19 +13,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from monitoring.store.log_heads import LogHead
 from monitoring.store.stored_text import StoredText
 
 # What is kept may take so much memory, everything unpacked: a small machine has less.
-MOST_BYTES = min(
-    256 * 2**20, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 64
-)
+MOST_BYTES = min(2**30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 32)
+# This share of it is for blocks that are kept packed, having found no room unpacked:
+# most of a read is to fetch them, and packed they take a fifth.
+PACKED_SHARE = 4
 # Smaller blocks are quickly read, and soon merged.
 LEAST_TEXT = 2**20
 # Blocks used within so many seconds are not given up for others: a read of more than
 # is kept would else go round and find none of them.
 HELD_SECONDS = 30.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +46,67 @@ class OpenBlock:
         return len(self.payload) + self.head.unpacked_size + self.text.unpacked_size
 
 
+class _LastUsed(Generic[T]):
+    """Things by the blocks' ids, up to a number of bytes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.things: OrderedDict[int, tuple[T, int, float]] = OrderedDict()
+        self._size = 0
+
+    def keep(self, block_id: int, thing: T, size: int, now: float) -> bool:
+        """Note that it was used; return whether it is kept, for which there was room."""
+        if block_id not in self.things:
+            if not self._make_room(size, now):
+                return False
+            self._size += size
+        self.things[block_id] = (thing, size, now)
+        self.things.move_to_end(block_id)
+        return True
+
+    def drop(self, block_id: int) -> None:
+        if block_id in self.things:
+            self._size -= self.things.pop(block_id)[1]
+
+    def _make_room(self, size: int, now: float) -> bool:
+        if size > self.most_bytes:
+            return False
+        while self._size + size > self.most_bytes:
+            oldest = next(iter(self.things))
+            if now - self.things[oldest][2] < HELD_SECONDS:
+                return False
+            self.drop(oldest)
+        return True
+
+
 class OpenBlocks:
     """Those used last, up to a number of bytes. Threads share them."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
-        self._blocks: OrderedDict[int, tuple[OpenBlock, float]] = OrderedDict()
-        self._size = 0
         self._lock = threading.Lock()
+        self.clear()
 
-    def all(self) -> Mapping[int, OpenBlock]:
-        """Return what is kept now, by the blocks' ids."""
+    def all(self) -> Mapping[int, OpenBlock | bytes]:
+        """Return what is kept now, by the blocks' ids; bytes are a payload alone."""
         with self._lock:
-            return {pk: block for pk, (block, _used) in self._blocks.items()}
+            packed = {pk: kept[0] for pk, kept in self._packed.things.items()}
+            return packed | {pk: kept[0] for pk, kept in self._open.things.items()}
 
     def keep(self, block_id: int, block: OpenBlock) -> None:
         """Note that the block was used; without room for it, it is not kept."""
-        now = time.monotonic()
+        now, payload = time.monotonic(), block.payload
         with self._lock:
-            known = block_id in self._blocks
-            if not known and not self._make_room(block.size, now):
-                return
-            if not known:
-                self._size += block.size
-            self._blocks[block_id] = (block, now)
-            self._blocks.move_to_end(block_id)
-
-    def _make_room(self, size: int, now: float) -> bool:
-        while self._size + size > self.most_bytes and self._blocks:
-            block, used = next(iter(self._blocks.values()))
-            if now - used < HELD_SECONDS:
-                return False
-            self._blocks.popitem(last=False)
-            self._size -= block.size
-        return self._size + size <= self.most_bytes
+            if self._open.keep(block_id, block, block.size, now):
+                self._packed.drop(block_id)
+            else:
+                self._packed.keep(block_id, payload, len(payload), now)
 
     def clear(self) -> None:
         with self._lock:
-            self._blocks.clear()
-            self._size = 0
+            packed = self.most_bytes // PACKED_SHARE
+            self._packed = _LastUsed[bytes](packed)
+            self._open = _LastUsed[OpenBlock](self.most_bytes - packed)
 
 
 open_blocks = OpenBlocks(MOST_BYTES)
