@@ -35,9 +35,7 @@ class DeleteSeriesAPI(PrometheusAPI):
     def answer(
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
-        if not parameters.every("match[]"):
-            problem = "no match[] parameter provided"
-            raise PrometheusError(ErrorType.BAD_DATA, problem)
+        parameters.require_selectors()
         start = parameters.optional_time("start") or BEGINNING
         end = parameters.optional_time("end") or END
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from monitoring.api.prometheus.envelope import (
 )
 from monitoring.api.prometheus.formatting import TRUNCATED, label_sets_json
 from monitoring.api.prometheus.parameters import Parameters
+from monitoring.labels import Matcher
 from monitoring.promql import TooMuchDataError
 from monitoring.services import metadata
 
@@ -34,12 +36,8 @@ class SeriesAPI(PrometheusAPI):
     def answer(
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
-        if not parameters.every("match[]"):
-            problem = "no match[] parameter provided"
-            raise PrometheusError(ErrorType.BAD_DATA, problem)
-        limit, since = parameters.limit(), parameters.optional_time("start")
-        parameters.optional_time("end")
-        selectors = parameters.selectors()
+        parameters.require_selectors()
+        limit, since, selectors = _sought(parameters)
         found = _read(
             lambda: metadata.series_labels(self.scope, selectors, since=since)
         )
@@ -54,9 +52,7 @@ class LabelsAPI(PrometheusAPI):
     def answer(
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
-        limit, since = parameters.limit(), parameters.optional_time("start")
-        parameters.optional_time("end")
-        selectors = parameters.selectors()
+        limit, since, selectors = _sought(parameters)
         found = _read(lambda: metadata.label_names(self.scope, selectors, since=since))
         kept, warnings = _limited(found, limit)
         return plain_success(request, kept, warnings=warnings)
@@ -70,9 +66,7 @@ class LabelValuesAPI(ReadOnlyAPI):
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
         name = unescaped(path["label"])
-        limit, since = parameters.limit(), parameters.optional_time("start")
-        parameters.optional_time("end")
-        selectors = parameters.selectors()
+        limit, since, selectors = _sought(parameters)
         found = _read(
             lambda: metadata.label_values(self.scope, name, selectors, since=since)
         )
@@ -112,6 +106,15 @@ def unescaped(name: str) -> str:
         )
     except ValueError:
         return name
+
+
+def _sought(
+    parameters: Parameters,
+) -> tuple[int, datetime | None, list[tuple[Matcher, ...]]]:
+    """Return limit, start and selectors; the end is looked at, but all is still here."""
+    limit, since = parameters.limit(), parameters.optional_time("start")
+    parameters.optional_time("end")
+    return limit, since, parameters.selectors()
 
 
 def _limited(found: list[T], limit: int) -> tuple[list[T], list[str]]:

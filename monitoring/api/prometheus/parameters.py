@@ -11,7 +11,11 @@ from django.utils.dateparse import parse_datetime
 
 from monitoring import promql
 from monitoring.api.prometheus.complaints import complaint
-from monitoring.api.prometheus.envelope import bad_parameter
+from monitoring.api.prometheus.envelope import (
+    ErrorType,
+    PrometheusError,
+    bad_parameter,
+)
 from monitoring.durations import milliseconds_of
 from monitoring.labels import Matcher
 from monitoring.promql.syntax import VectorSelector
@@ -79,6 +83,11 @@ class Parameters:
     def selectors(self) -> list[tuple[Matcher, ...]]:
         """Return the matchers of each `match[]`."""
         return [_selector(text) for text in self.every("match[]")]
+
+    def require_selectors(self) -> None:
+        if not self.every("match[]"):
+            problem = "no match[] parameter provided"
+            raise PrometheusError(ErrorType.BAD_DATA, problem)
 
 
 def moment(text: str) -> datetime:
