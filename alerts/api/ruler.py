@@ -64,8 +64,7 @@ class RulerAPI(ForeignAPI):
         if isinstance(error, RuleFileError):
             return _text("\n".join(error.problems) + "\n", 400)
         if isinstance(error, InvalidRuleError):
-            texts = [str(text) for found in error.fields.values() for text in found]
-            return _text("\n".join(texts) + "\n", 400)
+            return _text("\n".join(error.sentences) + "\n", 400)
         return None
 
 

@@ -30,8 +30,10 @@ class InvalidRuleError(ValueError):
     """The rule cannot work; `fields` says what to mend, levels by their position."""
 
     def __init__(self, fields: Errors) -> None:
-        super().__init__(str(fields))
         self.fields = fields
+        # What to mend, without saying where.
+        self.sentences = [str(text) for texts in fields.values() for text in texts]
+        super().__init__("; ".join(self.sentences))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def _save(request: ScopedRequest, group: RuleGroup) -> HttpResponse:
         form.add_error("text", error.problems)
         return _page(request, group, form, status=422)
     except InvalidRuleError as error:
-        form.add_error("text", [str(t) for ts in error.fields.values() for t in ts])
+        form.add_error("text", error.sentences)
         return _page(request, group, form, status=422)
     except PermissionDenied as error:
         form.add_error(None, str(error))

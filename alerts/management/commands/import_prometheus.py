@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 try:
                     outcome = put_group(scope, draft, team, now=now)
                 except InvalidRuleError as error:
-                    raise CommandError(f"{path}: {_sentence(error)}") from None
+                    raise CommandError(f"{path}: {error}") from None
                 counts[outcome.written] += 1
                 if outcome.written is not Written.UNCHANGED:
                     self.stdout.write(f"{outcome.written}: {outcome.group}")
@@ -136,7 +136,3 @@ def _twice(drafts: list[tuple[Path, RuleGroupDraft]]) -> list[str]:
 def _refuse(problems: list[str]) -> None:
     if problems:
         raise CommandError("\n".join(problems))
-
-
-def _sentence(error: InvalidRuleError) -> str:
-    return "; ".join(str(text) for texts in error.fields.values() for text in texts)

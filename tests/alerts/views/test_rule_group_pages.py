@@ -156,6 +156,16 @@ def test_an_alerting_rule_leads_to_its_group(as_alice, group):
     assert response.url == page("rule-group", group.pk)
 
 
+def test_that_a_group_alone_deletes_its_rules_is_said_in_a_sentence(as_alice, group):
+    rule = Rule.unscoped.get(name="Down")
+
+    response = as_alice.post(page("rule-delete", rule.pk), follow=True)
+
+    (message,) = response.context["messages"]
+    told = "It is a rule of the group “shop/web”: change that one."
+    assert str(message) == f"“Down” cannot be deleted: {told}"
+
+
 def test_who_only_looks_is_offered_no_change(cast, client, group, redis_client):
     client.force_login(cast.bob)
 
