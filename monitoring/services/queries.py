@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from monitoring.services.buckets import SeriesHistory, summarize
 from monitoring.services.cancellation import is_client_gone
 from monitoring.store import engine
 from monitoring.store.interface import MAX_SAMPLES
+from monitoring.store.known_series import index_of
+from monitoring.store.series_index import SeriesIndex
 from monitoring.telemetry import (
     STALE_NAN_BITS,
     MetricType,
@@ -44,14 +47,20 @@ MANY_METRICS = selection.MANY_METRICS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _ScopedQuerier:
+    """What one question reads: of the series that there are when it is asked."""
+
     scope: Scope
+
+    @cached_property
+    def _index(self) -> SeriesIndex:
+        return index_of(self.scope.organization_id)
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> SeriesData:
-        found = selection.matching_series(self.scope, matchers)
+        found = selection.matching_series(self.scope, matchers, index=self._index)
         metrics = found.metrics
         run = engine.read_samples(
             self.scope.organization_id,
@@ -81,12 +90,18 @@ class _ScopedQuerier:
         columns: Sequence[str],
     ) -> Buckets | None:
         return rollups.buckets(
-            self.scope, matchers, start_ms, end_ms, step_ms=step_ms, columns=columns
+            self.scope,
+            matchers,
+            start_ms,
+            end_ms,
+            step_ms=step_ms,
+            columns=columns,
+            index=self._index,
         )
 
 
 def querier(scope: Scope) -> Querier:
-    """Return a reader of the samples that the scope sees."""
+    """Return a reader of the samples that the scope sees, for one question."""
     return _ScopedQuerier(scope)
 
 

@@ -15,6 +15,7 @@ from monitoring.services.selection import Selected
 from monitoring.store import engine
 from monitoring.store.rollup_columns import Rolled, join, roll
 from monitoring.store.rollups import WINDOW_MS, Coverage, window_end
+from monitoring.store.series_index import SeriesIndex
 
 
 def buckets(
@@ -25,13 +26,16 @@ def buckets(
     *,
     step_ms: int,
     columns: Sequence[str],
+    index: SeriesIndex | None = None,
 ) -> Buckets | None:
     """Return the buckets with start < end of the bucket <= end of matching series.
 
     What is not rolled up is read as samples, and rolled here. None where that would
     be the greater part. Raises TooMuchDataError.
     """
-    found = selection.matching_series(scope, matchers)
+    if end_ms - start_ms < WINDOW_MS:
+        return None  # Samples of two blocks are nothing to save.
+    found = selection.matching_series(scope, matchers, index=index)
     metrics = found.metrics
     if not metrics or len(metrics) >= selection.MANY_METRICS:
         return None

@@ -56,9 +56,9 @@ def read_samples(
     if len(series) == 0 or end_ms < start_ms:
         return Samples.join([])
     wanted = (organization_id, series, metrics, start_ms, end_ms)
-    tombstones = pending(organization_id, METRICS, start_ms, end_ms)
     if not vault.is_configured():
-        return merge_samples(read_runs(*wanted, tombstones=tombstones))
+        return merge_samples(read_runs(*wanted))
+    tombstones = pending(organization_id, METRICS, start_ms, end_ms)
     with snapshot():
         archived = archive_reads.read_samples(*wanted, tombstones=tombstones)
         stored = read_runs(*wanted, tombstones=tombstones)
@@ -74,9 +74,6 @@ def rolled_up(
     start_ms: int,
     end_ms: int,
 ) -> Coverage:
-    if pending(organization_id, METRICS, start_ms, end_ms):
-        # Deletions are under way, of which roll-ups do not know yet.
-        return Coverage(step_ms, [])
     return rollups.coverage(
         organization_id,
         metrics,

@@ -25,6 +25,8 @@ from monitoring.store.rollup_columns import (
     encode_rolled,
     roll,
 )
+from monitoring.store.samples import day_of_ms
+from monitoring.store.tombstones import METRICS, PENDING, reach_of_pending
 from monitoring.telemetry import STALE_NAN_BITS
 
 WINDOW_MS = 2 * 3_600_000
@@ -48,6 +50,9 @@ COLUMNS = {
     "samples": "int8",
     "payload": "bytea",
 }
+
+# Kinds of rows that a reader is told.
+_ROLLED, _DUE, _FRESH, _HIDDEN = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,29 @@ def rollup_row(
     )
 
 
+# All of it in one snapshot: a window is rolled up anew while others read. A deletion
+# that is under way is one of which roll-ups do not know yet.
+_COVERAGE = f"""
+SELECT {_ROLLED}, metric_id, end_ts, 0, payload FROM {TABLE}
+WHERE organization_id = %(organization)s AND step_ms = %(step)s
+  AND metric_id = ANY(%(metrics)s::bigint[])
+  AND end_ts > %(start)s AND end_ts <= %(end)s
+UNION ALL
+SELECT {_DUE}, metric_id, end_ts, 0, NULL FROM monitoring_rollupdue
+WHERE organization_id = %(organization)s AND end_ts > %(start)s
+  AND end_ts <= %(end)s AND metric_id = ANY(%(metrics)s::bigint[])
+UNION ALL
+SELECT DISTINCT {_FRESH}, m.id, b.min_ts / %(window)s, b.max_ts / %(window)s, NULL::bytea
+FROM monitoring_sampleblock b
+JOIN unnest(%(metrics)s::bigint[]) AS m(id) ON b.metrics @> ARRAY[m.id]
+WHERE b.organization_id = %(organization)s AND b.level = 0
+  AND b.day BETWEEN %(first_day)s AND %(last_day)s
+  AND b.max_ts > %(start)s AND b.min_ts <= %(end)s
+UNION ALL
+SELECT {_HIDDEN}, 0, 0, 0, NULL FROM monitoring_deleterequest WHERE {PENDING}
+"""  # noqa: S608 - constants
+
+
 def coverage(
     organization_id: int,
     metrics: Sequence[int],
@@ -195,45 +223,31 @@ def coverage(
 ) -> Coverage:
     """Return the roll-ups that say all there is of their windows."""
     asked = {
-        "organization": organization_id,
+        **reach_of_pending(organization_id, METRICS, start_ms, end_ms),
         "metrics": list(metrics),
         "step": step_ms,
         "start": start_ms,
         "end": int(window_end(np.array([end_ms]))[0]),
-        "min_series": int(series[0]),
-        "max_series": int(series[-1]),
+        "window": WINDOW_MS,
+        "first_day": day_of_ms(start_ms),
+        "last_day": day_of_ms(end_ms),
     }
-    dirty = _not_rolled_up(asked)
-    rows = fetch(
-        f"SELECT metric_id, end_ts, payload FROM {TABLE}"  # noqa: S608 - constants
-        " WHERE organization_id = %(organization)s AND step_ms = %(step)s"
-        " AND metric_id = ANY(%(metrics)s::bigint[])"
-        " AND end_ts > %(start)s AND end_ts <= %(end)s",
-        asked,
-    )
-    return Coverage(step_ms, [row for row in rows if (row[0], row[1]) not in dirty])
+    rows = fetch(_COVERAGE, asked)
+    if any(row[0] == _HIDDEN for row in rows):
+        return Coverage(step_ms, [])
+    dirty = _not_rolled_up(rows)
+    rolled = [(row[1], row[2], row[4]) for row in rows if row[0] == _ROLLED]
+    return Coverage(step_ms, [row for row in rolled if row[:2] not in dirty])
 
 
-def _not_rolled_up(asked: dict[str, object]) -> set[tuple[int, int]]:
+def _not_rolled_up(rows: Sequence[Row]) -> set[tuple[int, int]]:
     """Return (metric, end of window) with samples that no roll-up knows."""
-    marked = fetch(
-        "SELECT metric_id, end_ts FROM monitoring_rollupdue"
-        " WHERE organization_id = %(organization)s AND end_ts > %(start)s"
-        " AND end_ts <= %(end)s AND metric_id = ANY(%(metrics)s::bigint[])",
-        asked,
-    )
-    fresh = fetch(
-        "SELECT DISTINCT m.id, b.min_ts / %(window)s, b.max_ts / %(window)s"
-        " FROM monitoring_sampleblock b"
-        " JOIN unnest(%(metrics)s::bigint[]) AS m(id) ON b.metrics @> ARRAY[m.id]"
-        " WHERE b.organization_id = %(organization)s AND b.level = 0"
-        " AND b.max_ts > %(start)s AND b.min_ts <= %(end)s",
-        {**asked, "window": WINDOW_MS},
-    )
+    marked = {(metric, end) for kind, metric, end, *_ in rows if kind == _DUE}
     # A sample at the very edge belongs to the window that it ends.
     edges = {
         (metric, number * WINDOW_MS)
-        for metric, first, last in fresh
+        for kind, metric, first, last, _ in rows
+        if kind == _FRESH
         for number in range(first, last + 2)
     }
-    return {(metric, end) for metric, end in marked} | edges
+    return marked | edges

@@ -12,7 +12,14 @@ import numpy.typing as npt
 from monitoring.store import blocks, interface, partitions
 from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.connection import Row, copy_in, fetch
-from monitoring.store.tombstones import Tombstone, visible_samples
+from monitoring.store.tombstones import (
+    METRICS,
+    PENDING,
+    Tombstone,
+    pending,
+    reach_of_pending,
+    visible_samples,
+)
 from monitoring.telemetry import TooMuchDataError
 
 DAY_MS = 86_400_000
@@ -39,8 +46,14 @@ PLACED = {**COLUMNS, "appended": "int8"}
 
 # Mixed blocks and blocks of one metric are found by an index each, in one statement
 # and hence one snapshot: a compaction that runs meanwhile neither hides nor doubles
-# a sample. Older ones come first, so that the last appended of doubles wins.
+# a sample. Older ones come first, so that the last appended of doubles wins. Before
+# them a row without a payload says that something is to be hidden, which is rare.
 _READ = """
+SELECT * FROM (
+  SELECT -1 AS appended, NULL::bytea AS payload FROM monitoring_deleterequest
+  WHERE %(tombstones)s AND {pending} LIMIT 1
+) hidden
+UNION ALL
 SELECT appended, payload FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level = 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics && %(metrics)s::bigint[])
@@ -49,10 +62,11 @@ SELECT appended, payload FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level > 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics[1] = ANY(%(metrics)s::bigint[]))
 ORDER BY 1
-""".format(
+""".format(  # noqa: S608 - constants
+    pending=PENDING,
     reach="""day BETWEEN %(first_day)s AND %(last_day)s
   AND max_ts >= %(start)s AND min_ts <= %(end)s
-  AND max_series >= %(min_series)s AND min_series <= %(max_series)s"""
+  AND max_series >= %(min_series)s AND min_series <= %(max_series)s""",
 )
 
 
@@ -102,20 +116,24 @@ def read_runs(
     start_ms: int,
     end_ms: int,
     *,
-    tombstones: Sequence[Tombstone] = (),
+    tombstones: Sequence[Tombstone] | None = None,
 ) -> list[Samples]:
     """Return the samples of these series (ids, sorted) with start <= ts <= end.
 
     A run for each block, the last appended last. `metrics` are the series' metrics;
-    None spares the narrowing where nearly all of them are meant.
-    Raises TooMuchDataError.
+    None spares the narrowing where nearly all of them are meant. Tombstones are looked
+    for unless they are given. Raises TooMuchDataError.
     """
-    rows = fetch(_READ, _reach(organization_id, series, metrics, start_ms, end_ms))
+    reach = _reach(organization_id, series, metrics, start_ms, end_ms)
+    rows = fetch(_READ, {**reach, "tombstones": tombstones is None})
+    if rows and rows[0][1] is None:
+        tombstones = pending(organization_id, METRICS, start_ms, end_ms)
+        rows = rows[1:]
     runs: list[Samples] = []
     total = 0
     for appended, payload in rows:
         run = narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
-        hiding = [t for t in tombstones if t.covers_block(appended)]
+        hiding = [t for t in tombstones or () if t.covers_block(appended)]
         run = visible_samples(run, hiding) if hiding else run
         total += len(run)
         if total > interface.MAX_SAMPLES:
@@ -142,6 +160,7 @@ def _reach(
         "end": end_ms,
         "min_series": int(series[0]),
         "max_series": int(series[-1]),
+        **reach_of_pending(organization_id, METRICS, start_ms, end_ms),
     }
 
 

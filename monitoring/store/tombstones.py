@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,15 +62,32 @@ def is_among(ids: Int64s, wanted: Int64s) -> Bools:
     return found
 
 
+# The condition of a row that hides something, and what it is asked for.
+PENDING = (
+    "organization_id = %(organization)s AND signal = %(signal)s"
+    " AND status IN ('pending', 'running')"
+    " AND start_ns <= %(end_ns)s AND end_ns >= %(start_ns)s"
+)
+
+
+def reach_of_pending(
+    organization_id: int, signal: str, start: int, end: int
+) -> dict[str, Any]:
+    unit = unit_of(signal)
+    return {
+        "organization": organization_id,
+        "signal": signal,
+        "start_ns": start * unit,
+        "end_ns": min(end * unit + unit - 1, 2**63 - 1),
+    }
+
+
 def pending(organization_id: int, signal: str, start: int, end: int) -> list[Tombstone]:
     """Return what is to be hidden in a range of time, inclusive, in the signal's unit."""
-    unit = unit_of(signal)
     rows = fetch(
-        "SELECT ids, start_ns, end_ns, CASE WHEN blocks_erased THEN -1 ELSE marker END,"
-        " age FROM monitoring_deleterequest"
-        " WHERE organization_id = %s AND signal = %s AND status IN ('pending', 'running')"
-        " AND start_ns <= %s AND end_ns >= %s",
-        [organization_id, signal, min(end * unit + unit - 1, 2**63 - 1), start * unit],
+        "SELECT ids, start_ns, end_ns, CASE WHEN blocks_erased THEN -1 ELSE marker END,"  # noqa: S608 - constants
+        f" age FROM monitoring_deleterequest WHERE {PENDING}",
+        reach_of_pending(organization_id, signal, start, end),
     )
     return [
         tombstone_of(signal, ids, first, last, marker=marker, age=age)
