@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -30,6 +30,21 @@ def make_labels(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Return the canonical form; an empty value means the label is absent."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     return tuple(sorted((name, value) for name, value in items if value != ""))
+
+
+def series_text(
+    name: str, labels: Mapping[str, str], *, hidden: Container[str] = ()
+) -> str:
+    """Return a series as PromQL writes it, for people: nothing is escaped.
+
+    Labels that are `hidden` are left out.
+    """
+    inner = ", ".join(
+        f'{label}="{value}"'
+        for label, value in sorted(labels.items())
+        if label != METRIC_NAME and label not in hidden
+    )
+    return f"{name}{{{inner}}}" if inner else name
 
 
 def pack_labels(labels: Labels) -> bytes:

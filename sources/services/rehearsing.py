@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from monitoring.labels import METRIC_NAME, Labels
+from monitoring.labels import METRIC_NAME, series_text
 from monitoring.telemetry import FIELD_PREFIX, LOG_COLUMNS, Level, LogBatch, SampleBatch
 from sources.formats import parse_batch
 from sources.formats.base import Format
@@ -164,11 +164,5 @@ def _samples(batches: Sequence[SampleBatch]) -> Iterator[DerivedSample]:
     for batch in batches:
         pairs = zip(batch.series_index.tolist(), batch.values.tolist(), strict=True)
         for place, value in pairs:
-            yield DerivedSample(_series_name(batch.series[place]), value)
-
-
-def _series_name(labels: Labels) -> str:
-    own = dict(labels)
-    name = own.pop(METRIC_NAME, "")
-    inner = ", ".join(f'{key}="{value}"' for key, value in own.items())
-    return f"{name}{{{inner}}}" if inner else name
+            labels = dict(batch.series[place])
+            yield DerivedSample(series_text(labels.get(METRIC_NAME, ""), labels), value)

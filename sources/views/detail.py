@@ -22,7 +22,7 @@ from accounts.http import ScopedRequest, scoped_page
 from accounts.models import AuditEntry
 from accounts.scope import Scope
 from accounts.services.secrets import UnreadableSecretError
-from monitoring.labels import Matcher, MatchOp
+from monitoring.labels import Matcher, MatchOp, series_text
 from monitoring.services.charts import Chart, ChartSeries
 from monitoring.services.logs import LogQuery, LogRecord, read_logs
 from monitoring.services.queries import snapshot
@@ -43,6 +43,8 @@ from sources.views.rows import Row, rows_of
 
 HOUR = timedelta(hours=1)
 LINES, SAMPLES, FILES, TARGETS, CHANGES = 10, 20, 100, 200, 10
+# What all series of a source have in common.
+_SHARED = frozenset({"source", "instance", "host"})
 # What a target's health is called, and what colours it.
 HEALTH = {
     "up": ("ok", "Up"),
@@ -185,19 +187,13 @@ def _samples(scope: Scope, source: Source, now: datetime) -> list[dict[str, Any]
     mine = [s for s in snapshot(scope, now=now) if wanted <= s.labels.items()]
     return [
         {
-            "name": _series_name(sample.name, sample.labels),
+            "name": series_text(sample.name, sample.labels, hidden=_SHARED),
             "value": sample.value,
             "unit": sample.unit,
             "at": sample.timestamp,
         }
         for sample in mine[:SAMPLES]
     ]
-
-
-def _series_name(name: str, labels: dict[str, str]) -> str:
-    kept = {k: v for k, v in labels.items() if k not in {"source", "instance", "host"}}
-    inner = ", ".join(f'{k}="{v}"' for k, v in sorted(kept.items()))
-    return f"{name}{{{inner}}}" if inner else name
 
 
 def _files(source: Source) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from monitoring.labels import (
     Matcher,
     MatchOp,
     pack_labels,
+    series_text,
     unpack_labels,
 )
 
@@ -123,3 +124,15 @@ def test_packed_labels_are_unpacked_to_the_same_whatever_is_in_them(labels):
         for pair in labels
         for text in pair
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ({}, "up"),
+        ({"__name__": "up", "job": "a"}, "up"),
+        ({"zone": "b", "env": "c", "job": "a"}, 'up{env="c", zone="b"}'),
+    ],
+)
+def test_a_series_is_written_without_what_is_hidden(labels, text):
+    assert series_text("up", labels, hidden={"job"}) == text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from monitoring.labels import METRIC_NAME, series_text
 from monitoring.telemetry import LogBatch
 from sources.connectors import Harvest, Outcome, SourceSpec
 from sources.connectors.listen import Listener
@@ -110,11 +111,7 @@ def _first(harvest: Harvest) -> Sequence[ProbedSample]:
             continue
         pairs = zip(batch.series_index.tolist(), batch.values.tolist(), strict=True)
         for index, value in pairs:
-            found.append(ProbedSample(_written(dict(batch.series[index])), value))
+            labels = dict(batch.series[index])
+            text = series_text(labels[METRIC_NAME], labels, hidden={"source"})
+            found.append(ProbedSample(text, value))
     return found[:_SAMPLES_SHOWN]
-
-
-def _written(labels: Mapping[str, str]) -> str:
-    own = {"__name__", "source"}
-    inner = ", ".join(f'{n}="{v}"' for n, v in labels.items() if n not in own)
-    return f"{labels['__name__']}{{{inner}}}" if inner else labels["__name__"]

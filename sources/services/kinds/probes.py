@@ -8,6 +8,7 @@ from typing import Any
 
 import re2
 
+from monitoring.labels import series_text
 from sources.connectors.probe import PROBERS, Probed, probe
 from sources.connectors.probe.http_probe import compiled
 from sources.services.kinds.base import (
@@ -158,11 +159,6 @@ async def _probe_all(
 
 def _samples(target: str, found: Probed) -> list[ProbedSample]:
     return [
-        ProbedSample(_written(name, {**dict(labels), "target": target}), value)
+        ProbedSample(series_text(name, {**dict(labels), "target": target}), value)
         for (name, labels), value in found.findings.samples.items()
     ]
-
-
-def _written(name: str, labels: Mapping[str, str]) -> str:
-    inner = ", ".join(f'{n}="{v}"' for n, v in sorted(labels.items()))
-    return f"{name}{{{inner}}}"

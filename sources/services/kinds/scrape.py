@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from accounts.services.egress import InvalidUrlError, check_url
-from monitoring.labels import METRIC_NAME, Labels
+from monitoring.labels import METRIC_NAME, series_text
 from monitoring.telemetry import SampleBatch
 from sources.connectors.scrape.discovery import path_problem
 from sources.connectors.scrape.relabelling import InvalidRelabellingError, parse_rules
@@ -72,15 +72,9 @@ def _first(batch: SampleBatch) -> Iterator[ProbedSample]:
     for index, value in zip(
         batch.series_index[:count].tolist(), batch.values[:count].tolist(), strict=True
     ):
-        yield ProbedSample(_written(batch.series[index]), value)
-
-
-def _written(labels: Labels) -> str:
-    """Return a series as PromQL writes it, without what all of the source share."""
-    hidden = {METRIC_NAME, "job", "source"}
-    inner = ", ".join(f'{n}="{v}"' for n, v in labels if n not in hidden)
-    name = dict(labels)[METRIC_NAME]
-    return f"{name}{{{inner}}}" if inner else name
+        labels = dict(batch.series[index])
+        text = series_text(labels[METRIC_NAME], labels, hidden={"job", "source"})
+        yield ProbedSample(text, value)
 
 
 def _where(name: str, config: Config) -> str:

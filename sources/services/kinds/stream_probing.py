@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
+from monitoring.labels import series_text
 from sources.connectors.streams.parcels import Point, Record
 from sources.connectors.streams.trying import Tried, try_out
 from sources.services.kinds.base import Config, Newest, Probe, ProbedSample
@@ -73,7 +74,4 @@ def _read(record: Record) -> str:
 
 
 def _sample(point: Point) -> ProbedSample:
-    inner = ", ".join(f'{n}="{v}"' for n, v in sorted(point.labels.items()))
-    return ProbedSample(
-        f"{point.name}{{{inner}}}" if inner else point.name, point.value
-    )
+    return ProbedSample(series_text(point.name, point.labels), point.value)
