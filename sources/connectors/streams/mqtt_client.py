@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import socket
+import ssl
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
@@ -34,6 +35,22 @@ class Client(paho.Client):
             # paho goes on after an OSError, and ends after all others.
             raise ConnectionError(str(error)) from error
         return socket.create_connection((addresses[0], self._port), CONNECT_SECONDS)
+
+    @override
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """paho forgets to close a connection whose handshake fails."""
+        if self._ssl_context is None:
+            raise ValueError("There is no context to speak TLS with.")
+        secured = self._ssl_context.wrap_socket(
+            tcp_sock, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        try:
+            secured.settimeout(CONNECT_SECONDS)
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
 
     def received(self, mid: int, qos: int) -> None:
         """Say that a message is ours now: the broker need not send it again."""

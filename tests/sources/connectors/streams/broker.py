@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.sources.authority import Authority
+
 # Debian keeps it where only root's PATH leads.
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+PASSWORDS = "mosquitto_passwd"  # of the same package
 _PATIENCE = 20  # seconds
 
 
@@ -28,14 +32,26 @@ class Broker:
         self._passwords.write_text("")
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
+        self._ca = self._secured = ""
+        self._login: tuple[str, str] | None = None
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        scheme = "mqtts" if self._ca else "mqtt"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    def secure(self, authority: Authority, username: str, password: str) -> None:
+        """Speak TLS from the next start on, and with that user alone."""
+        certificate, key = authority.issue()
+        self._ca, self._login = authority.pem, (username, password)
+        self._secured = f"certfile {certificate}\nkeyfile {key}\n"
+        told = ("-b", str(self._passwords), username, password)
+        subprocess.run([PASSWORDS, *told], check=True, capture_output=True)
+        self._passwords.chmod(0o644)
 
     def start(self, *, anonymous: bool = True) -> None:
         self._config.write_text(
-            f"listener {self.port} 127.0.0.1\n"
+            f"listener {self.port} 127.0.0.1\n{self._secured}"
             f"allow_anonymous {'true' if anonymous else 'false'}\n"
             f"password_file {self._passwords}\n"
             f"persistence true\npersistence_location {self._directory}/\n"
@@ -60,6 +76,9 @@ class Broker:
 
     def publish(self, topic: str, *payloads: str, qos: int = 1, **options) -> None:
         client = paho.Client(CallbackAPIVersion.VERSION2)
+        if self._login is not None:
+            client.tls_set_context(ssl.create_default_context(cadata=self._ca))
+            client.username_pw_set(*self._login)
         client.connect("127.0.0.1", self.port)
         client.loop_start()
         for payload in payloads:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from ssl import SSLContext
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -127,19 +128,23 @@ class SocketServer:
     """Serves each connection by the script; `heard` is all that clients said."""
 
     def __init__(
-        self, script: Callable[[ServerConnection], None], port: int = 0
+        self,
+        script: Callable[[ServerConnection], None],
+        port: int = 0,
+        ssl: SSLContext | None = None,
     ) -> None:
         self.heard: list[str] = []
         self.connections: list[ServerConnection] = []
         self._script = script
-        self._server = serve(self._serve, "127.0.0.1", port, compression=None)
+        self._scheme = "wss" if ssl else "ws"
+        self._server = serve(self._serve, "127.0.0.1", port, compression=None, ssl=ssl)
         self.port = self._server.socket.getsockname()[1]
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/logs"
+        return f"{self._scheme}://127.0.0.1:{self.port}/logs"
 
     def hear(self, connection: ServerConnection) -> str:
         text = str(connection.recv(PATIENCE))

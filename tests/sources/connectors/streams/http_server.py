@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 
 
 @dataclass
@@ -36,7 +37,9 @@ class Exchange:
 class StreamServer:
     """Answers each request by the script, which may take as long as it likes."""
 
-    def __init__(self, script: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self, script: Callable[[Exchange], None], ssl: SSLContext | None = None
+    ) -> None:
         self.asked: list[Exchange] = []
         self.ended = threading.Event()
         outer = self
@@ -62,12 +65,15 @@ class StreamServer:
                 """Whoever asks may hang up."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        self._scheme = "https" if ssl else "http"
+        if ssl is not None:
+            self._server.socket = ssl.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/logs"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/logs"
 
     def wait(self) -> None:
         """Keep an answer open until the server ends."""

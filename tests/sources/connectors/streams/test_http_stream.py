@@ -8,22 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sources.services.kinds.http_stream import KIND
-from tests.sources.connectors.streams.http_server import StreamServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture
-def stream_server():
-    started = []
-
-    def start(script):
-        started.append(StreamServer(script))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
 
 
 def test_lines_of_an_answer_come_as_they_are_written(follow, stream_server):

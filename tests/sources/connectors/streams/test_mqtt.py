@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from monitoring.telemetry import Level
@@ -12,7 +9,7 @@ from sources.connectors import Outcome
 from sources.connectors.streams.mqtt import MqttStream
 from sources.connectors.streams.trying import try_out
 from sources.services.kinds.mqtt import KIND
-from tests.sources.connectors.streams.broker import MOSQUITTO, Broker
+from tests.sources.connectors.streams.broker import MOSQUITTO
 from tests.sources.connectors.streams.following import filled
 
 pytestmark = [
@@ -20,17 +17,6 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed"),
 ]
-
-
-@pytest.fixture
-def broker():
-    with tempfile.TemporaryDirectory(prefix="vedette-mqtt-", dir="/tmp") as name:
-        # Started by root it becomes another user, who must get at its files.
-        Path(name).chmod(0o777)
-        one = Broker(Path(name))
-        one.start()
-        yield one
-        one.stop()
 
 
 def connected(stream):
