@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sources.connectors.client_settings import tls_context
 from sources.services.kinds.base import Config, Errors, Setting, SettingType
 
 _MAX_PEM = 256 * 2**10
+_NAMED = 3
 
 
 # --- Checks ----------------------------------------------------------------------------
@@ -34,6 +35,12 @@ def login_problems(config: Config) -> Errors:
         told = "Give either a token, or a user with a password."
         return {"bearer_token": [told]}
     return {}
+
+
+def few_of(listed: Sequence[str], *others: str) -> str:
+    """Return the first targets of a source and all other places, in a few words."""
+    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    return f"{', '.join([*listed[:_NAMED], *others])}{more}"
 
 
 # --- Settings --------------------------------------------------------------------------

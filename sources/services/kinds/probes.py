@@ -20,7 +20,7 @@ from sources.services.kinds.base import (
     Setting,
     SettingType,
 )
-from sources.services.kinds.common import HOST, tls_server_name, tls_verify
+from sources.services.kinds.common import HOST, few_of, tls_server_name, tls_verify
 
 CONNECTOR = "sources.connectors.probe.Probe"
 TARGETS_TRIED = 5
@@ -123,11 +123,8 @@ def _together(config: Config) -> dict[str, list[str]]:
 
 
 def _where(name: str, config: Config) -> str:
-    listed = config.get("targets", [])
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""  # noqa: PLR2004 - as below
-    return (
-        f"{', '.join(listed[:3])}{more}, every {config.get('interval_seconds', 60):g} s"
-    )
+    places = few_of(config.get("targets", []))
+    return f"{places}, every {config.get('interval_seconds', 60):g} s"
 
 
 def _test(name: str, config: Config) -> Probe:

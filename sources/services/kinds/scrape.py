@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from accounts.services.egress import InvalidUrlError, check_url
-from monitoring.labels import METRIC_NAME, series_text
-from monitoring.telemetry import SampleBatch
 from sources.connectors.scrape.discovery import path_problem
 from sources.connectors.scrape.relabelling import InvalidRelabellingError, parse_rules
 from sources.connectors.scrape.settings import InvalidGroupsError, parse_groups
-from sources.connectors.scrape.trying import Tried, try_out
+from sources.services.kinds import scrape_probing
 from sources.services.kinds.base import (
     Config,
     Errors,
     Group,
     Kind,
-    Probe,
-    ProbedSample,
     Setting,
     SettingType,
 )
@@ -29,60 +25,17 @@ from sources.services.kinds.common import (
     HOST,
     TLS_CA,
     USER,
+    few_of,
     login_problems,
     tls_server_name,
     tls_verify,
 )
 
-SAMPLES_SHOWN = 20
-
-
-# --- Trying it out ---------------------------------------------------------------------
-
-
-def _test(config: Config) -> Probe:
-    tried = try_out(config, {})
-    total = sum(batch.count for batch in tried.batches)
-    samples = [sample for batch in tried.batches for sample in _first(batch)]
-    return Probe(
-        ok=bool(tried.batches),
-        text=_verdict(tried, total),
-        problems=tried.problems,
-        samples=samples[:SAMPLES_SHOWN],
-        total=total,
-    )
-
-
-def _verdict(tried: Tried, total: int) -> str:
-    if not tried.targets:
-        told = "There is no target now."
-        if tried.dropped:
-            told = f"Relabelling drops all {tried.dropped} targets."
-        return " ".join([told, *tried.problems[:1]])
-    good, noun = len(tried.batches), "target" if tried.targets == 1 else "targets"
-    first = (
-        "" if tried.tried == tried.targets else f"Of {tried.targets} {noun} the first "
-    )
-    text = f"{first}{tried.tried} asked, {good} answered, with {total:,} samples."
-    return " ".join([text, *tried.problems[:1]])
-
-
-def _first(batch: SampleBatch) -> Iterator[ProbedSample]:
-    count = min(batch.count, SAMPLES_SHOWN)
-    for index, value in zip(
-        batch.series_index[:count].tolist(), batch.values[:count].tolist(), strict=True
-    ):
-        labels = dict(batch.series[index])
-        text = series_text(labels[METRIC_NAME], labels, hidden={"job", "source"})
-        yield ProbedSample(text, value)
-
 
 def _where(name: str, config: Config) -> str:
     listed = [*config.get("targets", []), *_static(config)]
-    places = [*listed[:3], *config.get("file_sd", []), *config.get("http_sd", [])]
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""  # noqa: PLR2004 - as above
-    every = config.get("interval_seconds", 15)
-    return f"{', '.join(places)}{more}, every {every:g} s"
+    places = few_of(listed, *config.get("file_sd", []), *config.get("http_sd", []))
+    return f"{places}, every {config.get('interval_seconds', 15):g} s"
 
 
 def _static(config: Config) -> list[str]:
@@ -311,7 +264,7 @@ KIND = Kind(
     icon="metrics",
     group=Group.FETCHED,
     connector="sources.connectors.scrape.Scrape",
-    test=_test,
+    test=scrape_probing.probe,
     where=_where,
     settings=(*_WHERE, *_WHO, *_WHAT),
     check=_together,
