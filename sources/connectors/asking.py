@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-import threading
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -25,6 +23,7 @@ from monitoring.moments import iso_ms
 from monitoring.telemetry import SampleBatch
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
 from sources.connectors.batches import join
+from sources.connectors.loops import LoopThread
 from sources.models import Source, SourceTargets
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,6 @@ _HARVEST_SAMPLES = 200_000
 _HELD_SAMPLES = 2_000_000
 _WRITE_EVERY = timedelta(seconds=5)
 _DROPPED_SHOWN = 100
-_THREADS = 8  # for resolving names, which blocks
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -86,42 +84,6 @@ class Asked:
     batch: SampleBatch
     size: int
     state: TargetState
-
-
-class LoopThread:
-    """An event loop that runs in a thread until it is closed."""
-
-    def __init__(self, name: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=name)
-        self.loop.set_default_executor(self._executor)
-        self._thread = threading.Thread(
-            target=self.loop.run_forever, name=name, daemon=True
-        )
-        self._thread.start()
-
-    def submit(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop)
-
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait until it is done; from another thread."""
-        asyncio.run_coroutine_threadsafe(work, self.loop).result()
-
-    def close(self, last: Coroutine[Any, Any, None]) -> None:
-        """Cancel what runs, run `last`, and end."""
-        asyncio.run_coroutine_threadsafe(self._end(last), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        # A name server that does not answer must not be waited for.
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self.loop.close()
-
-    async def _end(self, last: Coroutine[Any, Any, None]) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await last
 
 
 class Asking(Connector, Generic[T]):

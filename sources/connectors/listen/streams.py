@@ -12,10 +12,10 @@ from typing import Protocol, cast
 
 from typing_extensions import override
 
-from sources.connectors.asking import LoopThread
 from sources.connectors.listen.endings import deafen, unread, waiting
 from sources.connectors.listen.held import Held, Losses
 from sources.connectors.listen.places import Senders
+from sources.connectors.loops import LoopThread
 
 TOO_LONG = "messages left out: they were longer than the source allows"
 STRANGERS = "connections refused: their senders are in none of the allowed networks"

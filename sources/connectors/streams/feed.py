@@ -15,7 +15,7 @@ from django.utils import timezone
 from typing_extensions import override
 
 from sources.connectors import SourceSpec
-from sources.connectors.asking import LoopThread
+from sources.connectors.loops import LoopThread
 from sources.connectors.streams.network import StreamError, told
 from sources.connectors.streams.parcels import Buffer, Parcel, Position
 
