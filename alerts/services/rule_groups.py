@@ -20,7 +20,8 @@ from alerts.evaluation.grouped import (
     RuleGroupDraft,
     severity_of,
 )
-from alerts.evaluation.rule_files import MAX_NAME, check_group
+from alerts.evaluation.rule_files import check_group
+from alerts.evaluation.rule_reading import MAX_NAME
 from alerts.models import Rule, RuleGroup, RuleGroupState, RuleLevel, RuleState
 from alerts.models.group import RuleGroupQuerySet
 from alerts.services import group_series
