@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,18 +14,14 @@ from django.db.models import Prefetch, QuerySet
 from accounts.models import Team
 from accounts.scope import Scope, TeamRole
 from accounts.services import audit
-from alerts.evaluation.grouped import (
-    GroupedKind,
-    GroupedRule,
-    RuleGroupDraft,
-    severity_of,
-)
+from alerts.evaluation.grouped import RuleGroupDraft
 from alerts.evaluation.rule_files import check_group
 from alerts.evaluation.rule_reading import MAX_NAME
-from alerts.models import Rule, RuleGroup, RuleGroupState, RuleLevel, RuleState
+from alerts.models import Rule, RuleGroup, RuleGroupState
 from alerts.models.group import RuleGroupQuerySet
 from alerts.services import group_series
 from alerts.services.access import require_maintainer
+from alerts.services.group_rows import grouped_rule, write_rules
 from alerts.services.presentation import health_json, team_json
 from alerts.services.rule_drafts import InvalidRuleError
 from alerts.services.rules import author_of, end_alerts
@@ -33,20 +29,6 @@ from monitoring.moments import iso
 
 # What one organization may have; each group is a task every interval.
 MAX_GROUPS = 10_000
-
-_RULE_FIELDS = [
-    "group",
-    "position",
-    "team",
-    "kind",
-    "name",
-    "query",
-    "language",
-    "labels",
-    "annotations",
-    "interval_seconds",
-    "no_data",
-]
 
 
 class Written(StrEnum):
@@ -88,19 +70,6 @@ def draft_of_group(group: RuleGroup) -> RuleGroupDraft:
     )
 
 
-def grouped_rule(rule: Rule) -> GroupedRule:
-    level = next(iter(rule.levels.all()), None)
-    return GroupedRule(
-        kind=GroupedKind(rule.kind),
-        name=rule.name,
-        expr=rule.query,
-        hold=timedelta(seconds=level.hold_seconds if level else 0),
-        keep_firing=timedelta(seconds=level.keep_firing_seconds if level else 0),
-        labels=rule.labels,
-        annotations=rule.annotations,
-    )
-
-
 def usual_team(scope: Scope) -> Team | None:
     """Return the team whose things the scope makes when it does not say: none for
     admins, and the only one that it maintains for others."""
@@ -134,7 +103,7 @@ def put_group(
             end_alerts(scope, rule, "the rule was given to another team", now=now)
     _fill(group, draft, team)
     group.save()
-    _write_rules(scope, group, draft.rules, now=now)
+    write_rules(scope, group, draft.rules, now=now)
     RuleGroupState.objects.filter(group=group).update(due_at=now, error="")
     group = visible_groups(scope).get(pk=group.pk)
     old, new = audit.differences(before, group_json(group))
@@ -296,7 +265,7 @@ def _create(
     _fill(group, draft, team)
     group.save()
     RuleGroupState.objects.create(group=group, due_at=now)
-    _write_rules(scope, group, draft.rules, now=now)
+    write_rules(scope, group, draft.rules, now=now)
     group = visible_groups(scope).get(pk=group.pk)
     audit.record(scope, "rule_group.create", group, after=group_json(group))
     return group
@@ -308,62 +277,3 @@ def _fill(group: RuleGroup, draft: RuleGroupDraft, team: Team | None) -> None:
     group.limit = draft.limit
     group.query_offset_seconds = int(draft.query_offset.total_seconds())
     group.labels = dict(draft.labels)
-
-
-def _write_rules(
-    scope: Scope, group: RuleGroup, rules: Sequence[GroupedRule], *, now: datetime
-) -> None:
-    """Make the rows say what the draft does; a rule keeps its row by its identity."""
-    kept: dict[tuple[object, ...], list[Rule]] = {}
-    for row in group.rules.all():
-        kept.setdefault(grouped_rule(row).identity, []).append(row)
-    created: list[Rule] = []
-    updated: list[Rule] = []
-    for position, rule in enumerate(rules):
-        same = kept.get(rule.identity)
-        row = same.pop(0) if same else Rule(organization_id=group.organization_id)
-        (updated if row.pk else created).append(row)
-        _fill_rule(row, group, rule, position)
-    for row in (row for rows in kept.values() for row in rows):
-        end_alerts(scope, row, "the rule was deleted", now=now)
-        row.delete()
-    Rule.unscoped.bulk_update(updated, _RULE_FIELDS, batch_size=500)
-    Rule.unscoped.bulk_create(created)
-    RuleState.objects.bulk_create(RuleState(rule=r, due_at=now) for r in created)
-    _write_levels([*created, *updated], rules)
-
-
-def _fill_rule(row: Rule, group: RuleGroup, rule: GroupedRule, position: int) -> None:
-    row.group = group
-    row.position = position
-    row.team = group.team
-    row.kind = rule.kind
-    row.name = rule.name
-    row.query = rule.expr
-    row.language = group.language
-    row.labels = dict(rule.labels)
-    row.annotations = dict(rule.annotations)
-    row.interval_seconds = group.interval_seconds
-    row.no_data = Rule.NoData.RESOLVE
-
-
-def _write_levels(rows: Sequence[Rule], rules: Sequence[GroupedRule]) -> None:
-    """An alerting rule has one level; the channels that it was given stay."""
-    known = {level.rule_id: level for level in RuleLevel.objects.filter(rule__in=rows)}
-    new: list[RuleLevel] = []
-    old: list[RuleLevel] = []
-    for row in rows:
-        rule = rules[row.position]
-        if not rule.is_alerting:
-            continue
-        level = known.get(row.pk)
-        if level is None:
-            level = RuleLevel(rule=row, position=0, threshold=0)
-        (old if row.pk in known else new).append(level)
-        group_labels = row.group.labels if row.group else {}
-        level.severity = severity_of({**group_labels, **rule.labels})
-        level.hold_seconds = int(rule.hold.total_seconds())
-        level.keep_firing_seconds = int(rule.keep_firing.total_seconds())
-    RuleLevel.objects.bulk_create(new)
-    fields = ["severity", "hold_seconds", "keep_firing_seconds"]
-    RuleLevel.objects.bulk_update(old, fields, batch_size=500)

@@ -11,7 +11,8 @@ from typing import Any
 
 from accounts.scope import Scope
 from alerts.models import Alert, Rule, RuleGroup
-from alerts.services.rule_groups import grouped_rule, visible_groups
+from alerts.services.group_rows import grouped_rule
+from alerts.services.rule_groups import visible_groups
 from monitoring.labels import Matcher, matches_all
 from monitoring.moments import iso
 from monitoring.promql.numbers import exponential
