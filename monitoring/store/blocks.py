@@ -80,13 +80,22 @@ def merge_samples(runs: Sequence[Samples]) -> Samples:
 
     Runs come in the order in which they were appended.
     """
-    joined = Samples.join(runs)
+    joined = runs[0] if len(runs) == 1 else Samples.join(runs)
     if len(joined) < 2:  # noqa: PLR2004 - nothing to sort
+        return joined
+    if len(runs) == 1 and _is_sorted(joined):
         return joined
     ordered = joined.take(_order(joined.series, joined.ts_ms))
     last = np.ones(len(ordered), np.bool_)
     last[:-1] = (np.diff(ordered.series) != 0) | (np.diff(ordered.ts_ms) != 0)
     return ordered if last.all() else ordered.take(last)
+
+
+def _is_sorted(run: Samples) -> bool:
+    """Whether it is sorted by series and time, without doubles."""
+    steps = np.diff(run.series)
+    within = np.diff(run.ts_ms)[steps == 0]
+    return bool((steps >= 0).all() and (within > 0).all())
 
 
 def _order(major: Int64s, minor: Int64s) -> npt.NDArray[np.intp]:

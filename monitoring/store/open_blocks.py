@@ -46,7 +46,7 @@ class OpenBlock:
         return len(self.payload) + self.head.unpacked_size + self.text.unpacked_size
 
 
-class _LastUsed(Generic[T]):
+class LastUsed(Generic[T]):
     """Things by the blocks' ids, up to a number of bytes."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -105,8 +105,8 @@ class OpenBlocks:
     def clear(self) -> None:
         with self._lock:
             packed = self.most_bytes // PACKED_SHARE
-            self._packed = _LastUsed[bytes](packed)
-            self._open = _LastUsed[OpenBlock](self.most_bytes - packed)
+            self._packed = LastUsed[bytes](packed)
+            self._open = LastUsed[OpenBlock](self.most_bytes - packed)
 
 
 open_blocks = OpenBlocks(MOST_BYTES)

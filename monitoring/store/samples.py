@@ -12,6 +12,7 @@ import numpy.typing as npt
 from monitoring.store import blocks, interface, partitions
 from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.connection import Row, copy_in, fetch
+from monitoring.store.open_samples import OpenRun, open_samples
 from monitoring.store.tombstones import (
     METRICS,
     PENDING,
@@ -24,6 +25,8 @@ from monitoring.telemetry import TooMuchDataError
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
+# The id of the row that says that something is to be hidden.
+_HIDDEN = -1
 # The last millisecond that a date can have.
 LAST_MS = 253_402_300_799_999
 
@@ -47,22 +50,25 @@ PLACED = {**COLUMNS, "appended": "int8"}
 # Mixed blocks and blocks of one metric are found by an index each, in one statement
 # and hence one snapshot: a compaction that runs meanwhile neither hides nor doubles
 # a sample. Older ones come first, so that the last appended of doubles wins. Before
-# them a row without a payload says that something is to be hidden, which is rare.
+# them a row of no block says that something is to be hidden, which is rare.
 _READ = """
 SELECT * FROM (
-  SELECT -1 AS appended, NULL::bytea AS payload FROM monitoring_deleterequest
+  SELECT {hidden}::bigint AS id, -1::bigint AS appended, NULL::bytea AS payload
+  FROM monitoring_deleterequest
   WHERE %(tombstones)s AND {pending} LIMIT 1
 ) hidden
 UNION ALL
-SELECT appended, payload FROM monitoring_sampleblock
+SELECT id, appended, {payload} FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level = 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics && %(metrics)s::bigint[])
 UNION ALL
-SELECT appended, payload FROM monitoring_sampleblock
+SELECT id, appended, {payload} FROM monitoring_sampleblock
 WHERE organization_id = %(organization)s AND level > 0 AND {reach}
   AND (%(metrics)s::bigint[] IS NULL OR metrics[1] = ANY(%(metrics)s::bigint[]))
-ORDER BY 1
+ORDER BY 2
 """.format(  # noqa: S608 - constants
+    payload="CASE WHEN id = ANY(%(kept)s::bigint[]) THEN NULL ELSE payload END",
+    hidden=_HIDDEN,
     pending=PENDING,
     reach="""day BETWEEN %(first_day)s AND %(last_day)s
   AND max_ts >= %(start)s AND min_ts <= %(end)s
@@ -124,15 +130,22 @@ def read_runs(
     None spares the narrowing where nearly all of them are meant. Tombstones are looked
     for unless they are given. Raises TooMuchDataError.
     """
+    kept = open_samples.of(organization_id)
     reach = _reach(organization_id, series, metrics, start_ms, end_ms)
-    rows = fetch(_READ, {**reach, "tombstones": tombstones is None})
-    if rows and rows[0][1] is None:
+    asked = {**reach, "kept": list(kept), "tombstones": tombstones is None}
+    rows = fetch(_READ, asked)
+    if rows and rows[0][0] == _HIDDEN:
         tombstones = pending(organization_id, METRICS, start_ms, end_ms)
         rows = rows[1:]
     runs: list[Samples] = []
     total = 0
-    for appended, payload in rows:
-        run = narrow(blocks.decode_samples(payload), series, start_ms, end_ms)
+    for block_id, appended, payload in rows:
+        whole = kept[block_id] if payload is None else _opened(payload)
+        if isinstance(whole, OpenRun):
+            open_samples.keep(organization_id, block_id, whole)
+            run = whole.narrowed(series, start_ms, end_ms)
+        else:
+            run = narrow(whole, series, start_ms, end_ms)
         hiding = [t for t in tombstones or () if t.covers_block(appended)]
         run = visible_samples(run, hiding) if hiding else run
         total += len(run)
@@ -142,6 +155,13 @@ def read_runs(
             )
         runs.append(run)
     return runs
+
+
+def _opened(payload: bytes) -> OpenRun | Samples:
+    """Return a block's samples, with each series' place where they are sorted."""
+    run = blocks.decode_samples(payload)
+    opened = OpenRun.of(run)
+    return run if opened is None else opened
 
 
 def _reach(
