@@ -23,8 +23,8 @@ from alerts.services.matching_lines import matching_lines, time_of
 from alerts.views.changed import latest_change
 from alerts.views.listing import members_of, range_of
 from alerts.views.rows import holder_of, visible_alerts
+from monitoring.templatetags.clocks import zone_of_request
 from monitoring.templatetags.figures import in_unit, span
-from monitoring.templatetags.ui import zone_of_request
 
 WEEK = timedelta(days=7)
 TIMELINE = 200

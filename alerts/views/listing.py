@@ -21,8 +21,8 @@ from alerts.services import history
 from alerts.services.access import may_respond
 from alerts.views.rows import rows_of, visible_alerts, worst_first
 from monitoring.services.ranges import TimeRange
+from monitoring.templatetags.clocks import zone_of_request
 from monitoring.templatetags.figures import span
-from monitoring.templatetags.ui import zone_of_request
 
 PAGE = 50
 MAX_TEXT = 200

@@ -19,8 +19,8 @@ from alerts.services.access import may_respond
 from alerts.views.changed import latest_change
 from alerts.views.listing import conclusion
 from alerts.views.rows import holder_of, rows_of, visible_alerts, worst_first
+from monitoring.templatetags.clocks import zone_of_request
 from monitoring.templatetags.figures import span
-from monitoring.templatetags.ui import zone_of_request
 
 DAY = timedelta(days=1)
 ATTENTION_ROWS = 5

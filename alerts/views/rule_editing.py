@@ -34,7 +34,7 @@ from alerts.services.rule_drafts import (
 )
 from alerts.services.rules import create_rule, update_rule, visible_rules
 from alerts.views.rule_preview import preview_context, preview_error
-from monitoring.templatetags.ui import zone_of_request
+from monitoring.templatetags.clocks import zone_of_request
 
 WEEK = timedelta(days=7)
 _NEW_LEVELS = (

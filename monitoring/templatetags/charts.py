@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from monitoring.services.charts import Chart, ChartSeries, Volume
 from monitoring.templatetags import figures, shapes
-from monitoring.templatetags.ui import zone_of
+from monitoring.templatetags.clocks import zone_of
 
 register = template.Library()
 

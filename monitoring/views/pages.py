@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from monitoring.services.ranges import TimeRange
-from monitoring.templatetags.ui import zone_of_request
+from monitoring.templatetags.clocks import zone_of_request
 
 
 def range_of(request: HttpRequest, *, now: datetime, default: str = "1h") -> TimeRange:
