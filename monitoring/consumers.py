@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,22 +20,21 @@ from redis.exceptions import RedisError
 from typing_extensions import override
 
 from accounts.consumers import CloseCode, OrganizationConsumer
-from accounts.scope import Scope
-from monitoring.live import group_name
-from monitoring.live.filters import Filter, InvalidFilterError, compile_filter
-from monitoring.live.replay import (
-    Entry,
-    EventId,
-    InvalidEventIdError,
-    entries_after,
-    has_gap,
+from monitoring.live import group_name, shared
+from monitoring.live.filters import Filter
+from monitoring.live.messages import (
+    RefusedError,
+    after_of,
+    filter_of,
+    parse,
+    topic_of,
 )
-from monitoring.live.topics import Topic, UnknownTopicError, find
+from monitoring.live.replay import Entry, EventId, entries_after, has_gap
+from monitoring.live.topics import find
 from monitoring.live.transport import WriteGate
 
 logger = logging.getLogger(__name__)
 
-MAX_FRAME_BYTES = 16_384
 MAX_SUBSCRIPTIONS = 50
 # Client messages: a bucket of this size that refills at this rate a second.
 MESSAGE_BURST, MESSAGE_RATE = 60, 10
@@ -45,16 +43,10 @@ MAX_WAITING_FRAMES = 2000
 HEARTBEAT_SECONDS = 20
 
 
-class RefusedError(Exception):
-    """The client's message is answered by an error."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code, self.detail = code, detail
-
-
 @dataclass(slots=True)
 class Subscription:
+    """What a client listens to, and the last event that it was sent."""
+
     topic: str
     condition: Filter | None = None
     batch: bool = False
@@ -64,45 +56,9 @@ class Subscription:
     held: list[Entry] = field(default_factory=list)
 
 
-class _Decoded:
-    """Events of recent entries, parsed once a process, however many clients there are."""
-
-    def __init__(self, size: int = 64) -> None:
-        self._size = size
-        self._entries: OrderedDict[tuple[str, str], list[Any]] = OrderedDict()
-
-    def events(self, topic: str, entry: Entry) -> list[Any]:
-        key = (topic, f"{entry.id}{len(entry.events)}")
-        if key not in self._entries:
-            self._entries[key] = orjson.loads(entry.events)
-            if len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-        return self._entries[key]
-
-
-class _Personal:
-    """Snapshots for each audience, taken once a process for each published event."""
-
-    def __init__(self, size: int = 64) -> None:
-        self._size = size
-        self._pending: OrderedDict[object, asyncio.Task[Any]] = OrderedDict()
-
-    async def snapshot(self, scope: Scope, topic: Topic, entry_id: str) -> Any:
-        audience = (scope.organization_id, scope.visible_teams)
-        key = (topic.name, entry_id, audience, asyncio.get_running_loop())
-        if key not in self._pending:
-            take = database_sync_to_async(topic.snapshot)(scope, {})
-            self._pending[key] = asyncio.ensure_future(take)
-            if len(self._pending) > self._size:
-                self._pending.popitem(last=False)
-        return await asyncio.shield(self._pending[key])
-
-
-_decoded = _Decoded()
-_personal = _Personal()
-
-
 class LiveConsumer(OrganizationConsumer):
+    """One client: what it says, what it listens to, and what waits to be sent to it."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.subscriptions: dict[str, Subscription] = {}
@@ -172,7 +128,7 @@ class LiveConsumer(OrganizationConsumer):
             await self.close(code=CloseCode.TOO_MANY_MESSAGES)
             return
         try:
-            message = _parse(text_data, bytes_data)
+            message = parse(text_data, bytes_data)
             await self._answer(message)
         except RefusedError as refusal:
             self._say({"type": "error", "code": refusal.code, "detail": refusal.detail})
@@ -201,11 +157,11 @@ class LiveConsumer(OrganizationConsumer):
                 )
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        topic = _topic(message).name
-        after = _after(message)
+        topic = topic_of(message).name
+        after = after_of(message)
         subscription = Subscription(
             topic,
-            condition=_filter(message),
+            condition=filter_of(message),
             batch=message.get("batch") is True,
             last=after,
             replaying=after is not None,
@@ -223,16 +179,16 @@ class LiveConsumer(OrganizationConsumer):
             self._spawn(self._replay(subscription, after))
 
     async def _unsubscribe(self, message: dict[str, Any]) -> None:
-        topic = _topic(message).name
+        topic = topic_of(message).name
         if topic in self.subscriptions:
             await self._leave(topic)
         self._say({"type": "unsubscribed", "topic": topic})
 
     async def _snapshot(self, message: dict[str, Any]) -> None:
-        topic = _topic(message)
+        topic = topic_of(message)
         if topic.snapshot is None:
             raise RefusedError("no_snapshot", f"{topic.name} has events only.")
-        condition = _filter(message)
+        condition = filter_of(message)
         try:
             data = await database_sync_to_async(topic.snapshot)(
                 self.access, message.get("filter") or {}
@@ -280,7 +236,9 @@ class LiveConsumer(OrganizationConsumer):
             self._deliver(subscription, entry)
 
     async def _deliver_personal(self, subscription: Subscription, entry: Entry) -> None:
-        data = await _personal.snapshot(self.access, find(subscription.topic), entry.id)
+        data = await shared.personal.snapshot(
+            self.access, find(subscription.topic), entry.id
+        )
         if subscription.condition is None or subscription.condition(data):
             self._send_events(subscription, [{"id": f"{entry.id}.0", "data": data}])
 
@@ -317,7 +275,7 @@ class LiveConsumer(OrganizationConsumer):
             return
         place = EventId.parse(entry.id)
         chosen = []
-        events = _decoded.events(subscription.topic, entry)
+        events = shared.decoded.events(subscription.topic, entry)
         wanted = subscription.condition
         passing = wanted.passing(events) if wanted else [True] * len(events)
         for index, data in enumerate(events):
@@ -345,45 +303,3 @@ class LiveConsumer(OrganizationConsumer):
                 settings.REDIS_URL, decode_responses=True
             )
         return self._redis
-
-
-def _parse(text_data: str | None, bytes_data: bytes | None) -> dict[str, Any]:
-    if text_data is None or bytes_data is not None:
-        raise RefusedError("not_text", "Send JSON in text frames.")
-    if len(text_data) > MAX_FRAME_BYTES:
-        raise RefusedError(
-            "too_large", f"A message has at most {MAX_FRAME_BYTES} characters."
-        )
-    try:
-        message = orjson.loads(text_data)
-    except orjson.JSONDecodeError as error:
-        raise RefusedError("not_json", f"Not JSON: {error}.") from None
-    if not isinstance(message, dict):
-        raise RefusedError(
-            "not_an_object",
-            'Send an object, as {"action": "subscribe", "topic": "logs"}.',
-        )
-    return message
-
-
-def _topic(message: dict[str, Any]) -> Topic:
-    try:
-        return find(message.get("topic"))
-    except UnknownTopicError as error:
-        raise RefusedError("unknown_topic", str(error.args[0])) from None
-
-
-def _filter(message: dict[str, Any]) -> Filter | None:
-    try:
-        return compile_filter(message.get("filter"))
-    except InvalidFilterError as error:
-        raise RefusedError("invalid_filter", str(error)) from None
-
-
-def _after(message: dict[str, Any]) -> EventId | None:
-    if message.get("after") is None:
-        return None
-    try:
-        return EventId.parse(message["after"])
-    except InvalidEventIdError as error:
-        raise RefusedError("invalid_after", str(error)) from None
