@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from typing_extensions import override
 
 from accounts.api.viewsets import READ, ScopedAPI
+from monitoring.api.log_parameters import LOG_FILTERS, LOG_PARAMETERS, log_query
 from monitoring.api.parameters import refuse_unknown, whole_number
-from monitoring.api.views import LOG_FILTERS, LOG_PARAMETERS, log_query
 from monitoring.http import download
 from monitoring.logql import LogQLError
 from monitoring.services.log_export import FORMATS, MAX_EXPORTED, Format, export

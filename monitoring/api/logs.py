@@ -14,8 +14,13 @@ from rest_framework.response import Response
 
 from accounts.api.viewsets import READ, ScopedAPI
 from monitoring.api import serializers
+from monitoring.api.log_parameters import (
+    ALL_KEPT,
+    LOG_FILTERS,
+    LOG_PARAMETERS,
+    log_query,
+)
 from monitoring.api.parameters import duration, refuse_unknown, whole_number
-from monitoring.api.views import ALL_KEPT, LOG_FILTERS, LOG_PARAMETERS, log_query
 from monitoring.services import log_details, patterns
 from monitoring.services.log_details import (
     MAX_AROUND,

@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 
 from monitoring.durations import InvalidDurationError, parse_duration
 from monitoring.labels import InvalidMatcherError, Matcher, MatchOp
+
+# What a range may be divided into.
+MAX_POINTS = 11_000
+
+TIME = [
+    OpenApiParameter("start", str, description="RFC 3339 or Unix seconds."),
+    OpenApiParameter(
+        "end", str, description="RFC 3339 or Unix seconds; now by default."
+    ),
+    OpenApiParameter(
+        "range", str, description="Instead of start: a duration such as 1h."
+    ),
+]
 
 _MATCHER = re.compile(
     r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*'

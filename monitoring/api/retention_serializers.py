@@ -96,9 +96,10 @@ class LossSerializer(serializers.Serializer[dict[str, object]]):
     signal = serializers.CharField()
     series = serializers.IntegerField(help_text="Series, or streams.")
     records = serializers.IntegerField(help_text="Samples, or lines.")
+    buckets = serializers.IntegerField(help_text="Of roll-ups of samples.")
     bytes = serializers.IntegerField(help_text="On the disk.")
     oldest_day = serializers.DateField(allow_null=True)
-    exact = serializers.BooleanField(help_text="false: records are an estimate.")
+    exact = serializers.BooleanField(help_text="false: the numbers are an estimate.")
 
 
 class RetentionPreviewSerializer(serializers.Serializer[dict[str, object]]):
@@ -192,9 +193,10 @@ def loss_json(loss: Loss) -> dict[str, Any]:
         "signal": loss.signal,
         "series": loss.ids,
         "records": loss.amount.records,
-        "bytes": loss.amount.bytes,
+        "buckets": loss.rollups.records,
+        "bytes": loss.bytes,
         "oldest_day": loss.oldest and loss.oldest.isoformat(),
-        "exact": loss.amount.exact,
+        "exact": loss.exact,
     }
 
 

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from monitoring.api import log_export, logs, retention, views
+from monitoring.api import log_export, logs, metrics, publishing, retention, views
 
 router = SimpleRouter(trailing_slash=False)
 router.register(
@@ -31,11 +31,15 @@ urlpatterns = [
     path("logs/labels", views.LogLabelsAPI.as_view(), name="api-logs-labels"),
     path(
         "metrics/snapshot",
-        views.MetricSnapshotAPI.as_view(),
+        metrics.MetricSnapshotAPI.as_view(),
         name="api-metrics-snapshot",
     ),
     path(
-        "metrics/history", views.MetricHistoryAPI.as_view(), name="api-metrics-history"
+        "metrics/history",
+        metrics.MetricHistoryAPI.as_view(),
+        name="api-metrics-history",
     ),
-    path("live/<str:topic>", views.LivePublishAPI.as_view(), name="api-live-publish"),
+    path(
+        "live/<str:topic>", publishing.LivePublishAPI.as_view(), name="api-live-publish"
+    ),
 ]
