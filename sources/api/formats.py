@@ -13,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from typing_extensions import override
 
 from accounts.api.viewsets import MAINTAIN, EditableViewSet, editable_by
-from sources.api.serializers import (
+from sources.api.format_serializers import (
     FormatTestedSerializer,
     FormatTestSerializer,
     LogFormatSerializer,

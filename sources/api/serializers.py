@@ -11,10 +11,9 @@ from accounts.models import Team
 from accounts.scope import Scope
 from monitoring.promql.numbers import general
 from sources.formats import FORMATS
-from sources.models import DeadLetter, LogFormat, Source
+from sources.models import Source
 from sources.processing.sections import SECTIONS
 from sources.services.configs import shown_config
-from sources.services.dead_letters import samples_of
 from sources.services.kinds import CHOICES, KINDS
 from sources.services.kinds.describing import in_a_sentence
 
@@ -237,112 +236,3 @@ class SourcePreviewSerializer(serializers.Serializer[Any]):
             }
             for line in preview.lines
         ]
-
-
-class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
-    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # the API's word
-    team = serializers.SerializerMethodField()
-
-    class Meta:
-        model = DeadLetter
-        fields = [
-            "id",
-            "source",
-            "team",
-            "kind",
-            "count",
-            "size",
-            "received_at",
-            "attempts",
-            "error",
-            "failed_at",
-        ]
-
-    def get_source(self, letter: DeadLetter) -> dict[str, Any] | None:
-        source = letter.source
-        return None if source is None else {"id": source.pk, "name": source.name}
-
-    def get_team(self, letter: DeadLetter) -> str | None:
-        return letter.team.slug if letter.team else None
-
-
-class DeadLetterDetailSerializer(DeadLetterSerializer):
-    """With the first records of the batch, as the source's masks would show them."""
-
-    samples = serializers.SerializerMethodField()
-
-    class Meta(DeadLetterSerializer.Meta):
-        fields = [*DeadLetterSerializer.Meta.fields, "samples"]
-
-    def get_samples(self, letter: DeadLetter) -> list[str]:
-        return samples_of(letter)
-
-
-class ReplaySerializer(StrictSerializer):
-    """Which dead letters; all that the caller may replay when none are named."""
-
-    ids = serializers.ListField(
-        child=serializers.IntegerField(), required=False, max_length=1000
-    )
-
-
-class ReplayedSerializer(serializers.Serializer[Any]):
-    replayed = serializers.IntegerField()
-
-
-class LogFormatSerializer(StrictSerializer):
-    """A format that the organization describes itself."""
-
-    id = serializers.IntegerField(read_only=True)
-    name = serializers.CharField(max_length=40)
-    title = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    syntax = serializers.ChoiceField(choices=[s.value for s in LogFormat.Syntax])
-    expression = serializers.CharField(max_length=4000, trim_whitespace=False)
-    time_format = serializers.CharField(
-        max_length=100, required=False, allow_blank=True, trim_whitespace=False
-    )
-    event_start = serializers.CharField(
-        max_length=1000, required=False, allow_blank=True, trim_whitespace=False
-    )
-    example = serializers.CharField(
-        max_length=10_000, required=False, allow_blank=True, trim_whitespace=False
-    )
-    detected = serializers.BooleanField(required=False)
-    created_at = serializers.DateTimeField(read_only=True)
-    updated_at = serializers.DateTimeField(read_only=True)
-
-
-class FormatTestSerializer(StrictSerializer):
-    """A description, and lines to try it on."""
-
-    syntax = serializers.ChoiceField(choices=[s.value for s in LogFormat.Syntax])
-    expression = serializers.CharField(max_length=4000, trim_whitespace=False)
-    time_format = serializers.CharField(
-        max_length=100, required=False, allow_blank=True, default=""
-    )
-    event_start = serializers.CharField(
-        max_length=1000,
-        required=False,
-        allow_blank=True,
-        trim_whitespace=False,
-        default="",
-    )
-    sample = serializers.CharField(
-        max_length=64 * 2**10, trim_whitespace=False, allow_blank=True
-    )
-
-
-class TestedLineSerializer(serializers.Serializer[Any]):
-    line = serializers.CharField()
-    timestamp = serializers.CharField(allow_null=True)
-    level = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]  # the API's word
-    matched = serializers.BooleanField()
-
-
-class FormatTestedSerializer(serializers.Serializer[Any]):
-    """What a description makes of the lines."""
-
-    matched = serializers.IntegerField()
-    total = serializers.IntegerField()
-    lines = TestedLineSerializer(many=True)

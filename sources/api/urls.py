@@ -1,12 +1,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from sources.api import formats, healthchecks, heartbeats, views
+from sources.api import dead_letters, formats, healthchecks, heartbeats, views
 
 router = SimpleRouter(trailing_slash=False)
 router.register("sources", views.SourceViewSet, "api-source")
 router.register("formats", formats.LogFormatViewSet, "api-log-format")
-router.register("dead-letters", views.DeadLetterViewSet, "api-dead-letter")
+router.register("dead-letters", dead_letters.DeadLetterViewSet, "api-dead-letter")
 router.register("heartbeats", heartbeats.HeartbeatViewSet, "api-heartbeat")
 
 urlpatterns = [
