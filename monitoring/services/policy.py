@@ -75,8 +75,11 @@ class Policy:
 
     def of(self, signal: str) -> list[Clause]:
         """Return the signal's clauses in order, the organization's default last."""
-        own = [clause for clause in self.clauses if clause.signal == signal]
-        return [*own, Clause(signal, None, (), self.defaults[signal])]
+        rest = Clause(signal, None, (), self.defaults[signal])
+        return [*self.rules_of(signal), rest]
+
+    def rules_of(self, signal: str) -> list[Clause]:
+        return [clause for clause in self.clauses if clause.signal == signal]
 
     def longest(self, signal: str) -> timedelta:
         return max(clause.keep_for for clause in self.of(signal))

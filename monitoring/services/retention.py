@@ -23,6 +23,7 @@ from monitoring.services.policy import (
     longest_kept_anywhere,
     policy_of,
 )
+from monitoring.services.rollup_retention import apply_to_rollups
 from monitoring.store import deletion, deltas, engine, registry
 from monitoring.store.blocks import Int64s
 from monitoring.store.days import StoredDay, stored_days
@@ -92,6 +93,7 @@ def apply_rules(scope: Scope, now: datetime) -> Iterator[deletion.Step]:
     that it is through with are remembered until something arrives for them.
     """
     policy = policy_of(scope.organization_id)
+    yield from apply_to_rollups(scope, policy, now)
     for signal in Signal.values:
         first_kept = kept_from(policy.longest(signal), now)
         deletion.drop_files(scope.organization_id, signal, before=first_kept, now=now)

@@ -28,6 +28,7 @@ from monitoring.services.policy import (
     policy_of,
 )
 from monitoring.services.retention import expired
+from monitoring.services.rollup_retention import loss_of_rollups
 from monitoring.store.days import NOTHING, Amount, amount, stored_days
 
 MAX_RULES = 100
@@ -73,12 +74,24 @@ class RetentionDraft:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is deleted of one signal; `oldest` is its first day."""
+    """What is deleted of one signal; `oldest` is its first day.
+
+    `rollups` counts buckets.
+    """
 
     signal: str
     ids: int
     amount: Amount
     oldest: date | None
+    rollups: Amount = NOTHING
+
+    @property
+    def bytes(self) -> int:
+        return self.amount.bytes + self.rollups.bytes
+
+    @property
+    def exact(self) -> bool:
+        return self.amount.exact and self.rollups.exact
 
 
 def visible_rules(scope: Scope) -> RetentionRuleQuerySet:
@@ -209,7 +222,17 @@ def _loss(
             oldest = oldest or stored.day
             lost.update(goes.tolist())
         total += found
-    return Loss(signal, len(lost), total, oldest)
+    if signal != Signal.METRICS:
+        return Loss(signal, len(lost), total, oldest)
+    rolled = loss_of_rollups(scope, current, proposed, now)
+    days = [day for day in (oldest, rolled.oldest) if day is not None]
+    return Loss(
+        signal,
+        len(lost.union(rolled.ids.tolist())),
+        total,
+        min(days, default=None),
+        rolled.amount,
+    )
 
 
 def _write(scope: Scope, rule: RetentionRule, draft: RetentionDraft) -> None:

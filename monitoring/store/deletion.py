@@ -24,7 +24,7 @@ from monitoring.store import (
     rollup_deletion,
     vault,
 )
-from monitoring.store.blocks import decode_logs, decode_samples
+from monitoring.store.blocks import Int64s, decode_logs, decode_samples
 from monitoring.store.connection import Row, copy_in, execute, fetch
 from monitoring.store.logs import COLUMNS as LOG_COLUMNS
 from monitoring.store.logs import MERGED
@@ -102,6 +102,17 @@ def erase_rollups(organization_id: int, signal: str, doom: Tombstone) -> None:
             rollup_deletion.delete_series(
                 organization_id, doom.ids, doom.start, doom.end
             )
+
+
+def erase_old_rollups(
+    organization_id: int, series: Int64s, span: rollup_deletion.Span
+) -> Iterator[Step]:
+    """Delete these series' buckets (ids, sorted) of a span; records are buckets."""
+    rows = rollup_deletion.rows_in(organization_id, series, span)
+    for start in range(0, len(rows), BATCH):
+        with alone(organization_id):
+            step = Step(*rollup_deletion.forget(rows[start:][:BATCH], series))
+        yield step
 
 
 def _candidates(

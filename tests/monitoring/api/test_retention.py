@@ -113,6 +113,7 @@ def test_a_preview_says_what_would_go(client, stored):
             "signal": signal,
             "series": 1,
             "records": 1,
+            "buckets": 0,
             "oldest_day": day,
             "exact": True,
         }
