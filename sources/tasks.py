@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
+from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
@@ -10,7 +11,7 @@ from sources.services import health, housekeeping, live_state, pushed
 from sources.services.claims import anything_waits
 from sources.services.heartbeats import figures, lateness
 from sources.services.inbox import BacklogFullError
-from sources.services.nudges import answer_nudges, nudge
+from sources.services.nudges import answer_nudges, nudge, promise_to_look
 from sources.services.pipeline import DrainOutcome, drain
 
 logger = logging.getLogger(__name__)
@@ -19,22 +20,31 @@ logger = logging.getLogger(__name__)
 _SECONDS = 20
 # What comes in bit by bit is drained in drops, each for the price of a transaction: so
 # a drain is followed by a pause, by so much longer than itself and this long at most.
-_PAUSE, _LONGEST_PAUSE = 2.0, 0.05
-# One that took this much leaves more behind: the next one follows at once.
-_MANY_BATCHES = 100
+_PAUSE, _LONGEST_PAUSE = 2.0, 0.2
 
 
 def drain_inbox() -> None:
-    """Drain until nothing is left; any number of workers may do so at once."""
-    deadline = time.monotonic() + _SECONDS
+    """Drain until nothing is left; another worker joins where one is not enough."""
+    drain_id, deadline = uuid4().hex, time.monotonic() + _SECONDS
+    promised = False
+    answer_nudges()
     while time.monotonic() < deadline:
         began = time.monotonic()
-        answer_nudges()
         outcome = _drain_once()
-        if outcome.found_nothing:
-            return
-        if outcome.batches < _MANY_BATCHES:
+        if outcome.left_more:
+            promised = False
+            answer_nudges(drain_id)
+            nudge()
+        elif not outcome.found_nothing:
+            promised = True
+            promise_to_look(drain_id)
             _let_more_come(time.monotonic() - began)
+        elif promised:  # What was deposited since the look has asked for nothing.
+            promised = False
+            answer_nudges(drain_id)
+        else:
+            return
+    answer_nudges(drain_id)
     if anything_waits(timezone.now()):
         nudge()
 

@@ -34,6 +34,7 @@ from monitoring.telemetry.samples import (
     MetricType,
     PackedSeries,
     SampleBatch,
+    as_packed,
     packed_series,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "SampleBatch",
     "SeriesData",
     "TooMuchDataError",
+    "as_packed",
     "nanoseconds",
     "packed_series",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +40,29 @@ class MetricMetadata:
 
 
 class PackedSeries(Sequence[Labels]):
-    """Label sets as bytes, each unpacked only when it is asked for."""
+    """Label sets as bytes, each unpacked only when it is asked for.
 
-    __slots__ = ("packed",)
+    They come as a list, or as an Arrow array; either is made of the other when needed.
+    """
 
-    def __init__(self, packed: Sequence[bytes]) -> None:
-        self.packed = packed
+    __slots__ = ("_given", "_packed")
+
+    def __init__(self, packed: Sequence[bytes] | pa.BinaryArray) -> None:
+        self._given = packed
+        self._packed: Sequence[bytes] | None = None
+
+    @property
+    def packed(self) -> Sequence[bytes]:
+        if self._packed is None:
+            given: Any = self._given
+            is_array = isinstance(given, pa.Array)
+            self._packed = given.to_pylist() if is_array else given
+        return self._packed
+
+    @property
+    def array(self) -> pa.BinaryArray:
+        given = self._given
+        return given if isinstance(given, pa.Array) else pa.array(given, pa.binary())
 
     @overload
     def __getitem__(self, index: int) -> Labels: ...
@@ -59,7 +76,7 @@ class PackedSeries(Sequence[Labels]):
 
     @override
     def __len__(self) -> int:
-        return len(self.packed)
+        return len(self._given)
 
     @override
     def __eq__(self, other: object) -> bool:
@@ -72,9 +89,13 @@ class PackedSeries(Sequence[Labels]):
 
 def packed_series(series: Sequence[Labels]) -> Sequence[bytes]:
     """Return the label sets as bytes; nothing is done where they are already."""
+    return as_packed(series).packed
+
+
+def as_packed(series: Sequence[Labels]) -> PackedSeries:
     if isinstance(series, PackedSeries):
-        return series.packed
-    return [pack_labels(labels) for labels in series]
+        return series
+    return PackedSeries([pack_labels(labels) for labels in series])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +184,14 @@ class SampleBatch:
         """
         found = self.exemplars
         columns = {
-            "labels": pa.array(packed_series(self.series), pa.binary()),
+            "labels": as_packed(self.series).array,
             "series": pa.array(self.series_index),
             "ts_ms": pa.array(self.ts_ms),
             "value": pa.array(self.values),
         }
         if len(found):
             columns |= {
-                "exemplar.labels": pa.array(packed_series(found.labels), pa.binary()),
+                "exemplar.labels": as_packed(found.labels).array,
                 "exemplar.series": pa.array(found.series_index),
                 "exemplar.ts_ms": pa.array(found.ts_ms),
                 "exemplar.value": pa.array(found.values),
@@ -190,7 +211,7 @@ class SampleBatch:
                 for name in table.column_names
             }
             return cls(
-                series=PackedSeries(columns["labels"].to_pylist()),
+                series=PackedSeries(columns["labels"]),
                 series_index=columns["series"].to_numpy(),
                 ts_ms=columns["ts_ms"].to_numpy(),
                 values=columns["value"].to_numpy(),
@@ -212,7 +233,7 @@ def _exemplars(columns: Mapping[str, pa.Array]) -> Exemplars:
         columns["exemplar.series"].to_numpy(),
         columns["exemplar.ts_ms"].to_numpy(),
         columns["exemplar.value"].to_numpy(),
-        PackedSeries(columns["exemplar.labels"].to_pylist()),
+        PackedSeries(columns["exemplar.labels"]),
     )
 
 

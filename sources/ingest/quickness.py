@@ -18,7 +18,7 @@ MOST_PACKED = 64 * 2**10
 MOST_UNPACKED = 256 * 2**10
 # Whoever takes longer is slow for so long.
 _SLOW_SECONDS = 0.02
-_EXILE_SECONDS = 10.0
+_EXILE_SECONDS = 2.0
 
 
 class Quickness:

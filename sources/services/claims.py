@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
 
-from django.db.models import Q, QuerySet
+import psycopg
+from django.db import connection
+from django.db.models import Q
 
 from sources.models import InboxBatch
 
 # What one drain takes at most: it all is in memory at once, and locked.
 MAX_BATCHES = 500
 MAX_BYTES = 16 * 2**20
-# Rows fetched, and so locked, at a time: the byte budget is overrun by these at most.
+# Rows fetched, and so locked, first; then as many as the budget has room for, going by
+# these. It is overrun by one fetch at most, of rows that are larger than those before.
 _FETCH = 8
 
+_COLUMNS = [field.attname for field in InboxBatch._meta.concrete_fields]  # noqa: SLF001 - Model._meta API
+_FRESH = f"""
+SELECT {", ".join(_COLUMNS)} FROM sources_inboxbatch WHERE attempts = 0
+ORDER BY priority, id LIMIT %s FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - the model's own names
 
-def claim_fresh(*, max_batches: int, max_bytes: int = MAX_BYTES) -> list[InboxBatch]:
+
+def claim_fresh(
+    *, max_batches: int, max_bytes: int = MAX_BYTES
+) -> tuple[list[InboxBatch], bool]:
     """Lock and return batches that were never tried; call it in a transaction.
 
+    And whether the budget was spent on them, so that more may be waiting.
+
     What other workers hold is passed over. A server-side cursor locks row by row, so
-    that what is beyond the budget stays free for others.
+    that what is beyond the budget stays free for others. Payloads travel as they are,
+    not as text.
     """
-    fresh = InboxBatch.objects.filter(attempts=0).order_by("priority", "id")
-    return list(_within_budget(fresh, max_batches, max_bytes))
+    with (
+        connection.wrap_database_errors,
+        psycopg.ServerCursor(connection.connection, "fresh_batches") as cursor,
+    ):
+        cursor.execute(_FRESH, [max_batches], binary=True)
+        return _within_budget(cursor, max_batches, max_bytes)
 
 
 def claim_one(batch_id: int) -> InboxBatch | None:
     """Lock and return the batch, unless it is gone or held by another worker."""
     batches = InboxBatch.objects.select_for_update(skip_locked=True)
     return batches.filter(pk=batch_id).first()
+
+
+def release(stored: Sequence[InboxBatch]) -> None:
+    """Take stored batches out of the inbox; nothing refers to them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM sources_inboxbatch WHERE id = ANY(%s)",
+            [[batch.pk for batch in stored]],
+        )
 
 
 def due_again(now: datetime) -> list[int]:
@@ -46,14 +72,16 @@ def anything_waits(now: datetime) -> bool:
 
 
 def _within_budget(
-    rows: QuerySet[InboxBatch], max_batches: int, max_bytes: int
-) -> Iterator[InboxBatch]:
-    fetch = min(_FETCH, max_batches)
-    locked = rows.select_for_update(skip_locked=True)[:max_batches]
-    cursor = locked.iterator(chunk_size=fetch)
-    size = 0
-    while chunk := list(islice(cursor, fetch)):
-        yield from chunk
-        size += sum(batch.size for batch in chunk)
-        if size >= max_bytes:
-            return
+    cursor: psycopg.ServerCursor[tuple[object, ...]], max_batches: int, max_bytes: int
+) -> tuple[list[InboxBatch], bool]:
+    batches: list[InboxBatch] = []
+    wanted = min(_FETCH, max_batches)
+    while wanted > 0:
+        rows = cursor.fetchmany(wanted)
+        batches += [InboxBatch.from_db(None, _COLUMNS, row) for row in rows]
+        if len(rows) < wanted:
+            return batches, False
+        size = sum(batch.size for batch in batches)
+        room = (max_bytes - size) * len(batches) // max(size, 1)
+        wanted = min(room, max_batches - len(batches))
+    return batches, True

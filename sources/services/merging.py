@@ -14,7 +14,7 @@ from monitoring.telemetry import (
     MetricMetadata,
     PackedSeries,
     SampleBatch,
-    packed_series,
+    as_packed,
 )
 
 # Every line of a merged batch pays for every field of its neighbours.
@@ -58,19 +58,20 @@ def merge_samples(batches: Sequence[SampleBatch]) -> SampleBatch:
     """
     if len(batches) == 1:
         return batches[0]
-    indexes: dict[bytes, int] = {}
     metadata: dict[str, MetricMetadata] = {}
     parts = []
     examples = []
-    for batch in batches:
-        sets = packed_series(batch.series)
-        places = np.array([indexes.setdefault(s, len(indexes)) for s in sets], np.int32)
+    sets = pa.chunked_array([as_packed(batch.series).array for batch in batches])
+    distinct = sets.dictionary_encode().combine_chunks()
+    ends = np.cumsum([len(batch.series) for batch in batches])
+    every = np.split(distinct.indices.to_numpy(), ends[:-1])
+    for batch, places in zip(batches, every, strict=True):
         parts.append(places[batch.series_index])
         metadata.update(batch.metadata)
         if len(batch.exemplars):
             examples.append((places[batch.exemplars.series_index], batch.exemplars))
     return SampleBatch(
-        series=PackedSeries(list(indexes)),
+        series=PackedSeries(distinct.dictionary),
         series_index=np.concatenate(parts),
         ts_ms=np.concatenate([batch.ts_ms for batch in batches]),
         values=np.concatenate([batch.values for batch in batches]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -22,7 +22,13 @@ from monitoring.live import handover
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import LogBatch, SampleBatch
 from sources.models import BatchKind, InboxBatch
-from sources.services.claims import MAX_BATCHES, claim_fresh, claim_one, due_again
+from sources.services.claims import (
+    MAX_BATCHES,
+    claim_fresh,
+    claim_one,
+    due_again,
+    release,
+)
 from sources.services.counting import count_stored
 from sources.services.failures import is_passing, note_failure
 from sources.services.format_changes import note_changed_formats
@@ -35,12 +41,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DrainOutcome:
-    """What one drain stored; `failed` batches were put off or buried."""
+    """What one drain stored; `failed` batches were put off or buried.
+
+    It has `left_more` when its budget was spent: there may be as much again.
+    """
 
     batches: int = 0
     lines: int = 0
     samples: int = 0
     failed: int = 0
+    left_more: bool = False
 
     @property
     def found_nothing(self) -> bool:
@@ -52,6 +62,7 @@ class DrainOutcome:
             self.lines + other.lines,
             self.samples + other.samples,
             self.failed + other.failed,
+            self.left_more or other.left_more,
         )
 
 
@@ -69,9 +80,9 @@ def _drain_fresh(now: datetime, max_batches: int) -> DrainOutcome:
     claimed: list[int] = []
     try:
         with transaction.atomic():
-            batches = claim_fresh(max_batches=max_batches)
+            batches, left_more = claim_fresh(max_batches=max_batches)
             claimed = [batch.pk for batch in batches]
-            return _store(batches, now)
+            return replace(_store(batches, now), left_more=left_more)
     except Exception as error:
         if is_passing(error):
             raise
@@ -115,7 +126,7 @@ def _store(claimed: Sequence[InboxBatch], now: datetime) -> DrainOutcome:
         _store_samples(scope, group, team_id, now)
     note_changed_formats(scopes, claimed, parser, now)
     count_stored(claimed, parser.recognised, now, parser.processor.figures)
-    InboxBatch.objects.filter(pk__in=[batch.pk for batch in claimed]).delete()
+    release(claimed)
     return _outcome(claimed)
 
 

@@ -5,8 +5,9 @@ from django.db import transaction
 
 from sources.models import InboxBatch
 from sources.periodic import due
+from sources.services.claims import MAX_BATCHES
 from sources.services.inbox import deposit
-from sources.services.nudges import answer_nudges, nudge
+from sources.services.nudges import answer_nudges, nudge, promise_to_look
 from sources.services.pipeline import drain
 from sources.tasks import drain_inbox
 from tests.factories.sources import NOW, SourceFactory, arrival, log_batch
@@ -57,6 +58,32 @@ def test_a_deposit_after_a_drain_has_begun_asks_for_another(cast, redis):
     nudge()
 
     assert asked(redis) == 2
+
+
+def test_a_deposit_asks_for_nothing_while_a_drain_has_promised_to_look(cast, redis):
+    promise_to_look("a drain")
+
+    deposit([arrival(cast.acme, log_batch("a"))])
+
+    assert asked(redis) == 0
+
+
+def test_another_drain_does_not_take_the_promise_away(redis):
+    promise_to_look("a drain")
+    answer_nudges("another one")
+
+    nudge()
+
+    assert asked(redis) == 0
+
+
+def test_what_a_drain_has_not_the_budget_for_asks_for_a_second_worker(cast, redis):
+    deposit([arrival(cast.acme, log_batch("a"))] * (MAX_BATCHES + 1))
+    redis.flushdb()
+
+    drain_inbox()
+
+    assert (InboxBatch.objects.count(), asked(redis)) == (0, 1)
 
 
 def test_a_drain_goes_on_until_nothing_is_left(cast, redis):
