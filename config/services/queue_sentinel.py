@@ -12,12 +12,16 @@ from django_q import cluster
 from django_q.conf import Conf
 
 from config.services.claims import release_all
+from config.services.memory import prepare_for_batches
 
 logger = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _RECYCLED = -2
 _LOCK_TIMEOUT = 1.0
+# Where processors are short, what comes in is accepted before it is stored: the inbox
+# is there to wait in, and senders are not.
+_POLITENESS = {"ingest": 5}
 
 
 class QueueSentinel(cluster.Sentinel):
@@ -30,8 +34,10 @@ class QueueSentinel(cluster.Sentinel):
 
     def start(self) -> None:
         _die_with_parent()
+        os.nice(_POLITENESS.get(Conf.CLUSTER_NAME, 0))
         os.register_at_fork(after_in_child=_die_with_parent)
         release_all(Conf.CLUSTER_NAME)
+        prepare_for_batches()
         super().start()
 
     def guard(self) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitoring.labels import METRIC_NAME
 from monitoring.moments import iso_ms
@@ -16,8 +15,8 @@ from monitoring.telemetry import FIELD_PREFIX, LEVEL_WORDS, LogBatch, SampleBatc
 
 def iso_times(ts_ns: pa.ChunkedArray) -> list[str]:
     """Return RFC 3339 texts with nanoseconds, in bulk."""
-    moments = ts_ns.cast(pa.timestamp("ns", "UTC"))
-    texts: list[str] = pc.strftime(moments, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
+    moments = ts_ns.to_numpy().astype("datetime64[ns]")
+    texts: list[str] = np.datetime_as_string(moments, timezone="UTC").tolist()
     return texts
 
 
@@ -53,12 +52,21 @@ def line_events(
 
 
 def _fields(table: pa.Table) -> list[dict[str, str]]:
-    names = [n for n in table.column_names if n.startswith(FIELD_PREFIX)]
-    if not names:
-        return []
-    rows = table.select(names).to_pylist()
-    cut = len(FIELD_PREFIX)
-    return [{n[cut:]: v for n, v in row.items() if v is not None} for row in rows]
+    """Return the fields that each line has; column by column, which is sooner done."""
+    found = [n for n in table.column_names if n.startswith(FIELD_PREFIX)]
+    names = [name.removeprefix(FIELD_PREFIX) for name in found]
+    columns = [table.column(name) for name in found]
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    if not any(column.null_count for column in columns):
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        {
+            name: value
+            for name, value in zip(names, row, strict=True)
+            if value is not None
+        }
+        for row in rows
+    ]
 
 
 def sample_events(batch: SampleBatch) -> list[dict[str, Any]]:
