@@ -79,6 +79,12 @@ def _unsupported(text: str) -> RefusedError:
     return RefusedError(415, "unsupported_media_type", text)
 
 
+def _judged_encoding(headers: Headers) -> str:
+    """Raises RefusedError for a message that would not be read once it is unpacked."""
+    _message(headers.get("content-type", ""))
+    return _encoding(headers)
+
+
 def _encoding(headers: Headers) -> str:
     """Early senders of 1.0 do not say that they compress."""
     return headers.get("content-encoding", "").strip().lower() or _SNAPPY
@@ -100,7 +106,7 @@ DOORS = tuple(
         _take,
         refuse=_refuse,
         encodings=(_SNAPPY,),
-        encoding=_encoding,
+        encoding=_judged_encoding,
         quick=True,
     )
     for path in PATHS

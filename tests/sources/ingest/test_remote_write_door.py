@@ -161,6 +161,13 @@ def test_a_body_that_cannot_be_read_is_refused(sender, body, status):
     assert written(answer) == ("0", "0", "0")
 
 
+def test_a_message_that_is_unknown_is_refused_before_it_is_unpacked(sender):
+    answer = sender.post(WRITE, b"no snappy", Content_Type="application/json")
+
+    assert answer.status_code == 415
+    assert written(answer) == ("0", "0", "0")
+
+
 def test_the_first_senders_did_not_name_their_encoding(sender, now_ms):
     body = bodies.snappy(bodies.request(bodies.series(UP, [(1.0, now_ms)])))
 
