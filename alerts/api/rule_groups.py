@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from accounts.api.serializers import StrictSerializer
 from accounts.api.viewsets import MAINTAIN, EditableViewSet, editable_by
+from accounts.services.teams import usual_team
 from alerts.api import parameters
 from alerts.api.fields import SecondsField, TeamField
 from alerts.api.serializers import AliasedSerializer, RuleHealthSerializer
@@ -139,7 +140,7 @@ class RuleGroupViewSet(Filtered, EditableViewSet):
     @override
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         cleaned = serializer.validated_data
-        team = cleaned.get("team", rule_groups.usual_team(self.scope))
+        team = cleaned.get("team", usual_team(self.scope))
         with domain_errors():
             serializer.instance = rule_groups.create_group(
                 self.scope, group_draft(cleaned, _NOTHING), team, now=timezone.now()

@@ -14,6 +14,7 @@ from typing_extensions import override
 from accounts.api.foreign import ForeignAPI
 from accounts.api.viewsets import MAINTAIN, READ
 from accounts.models import Team
+from accounts.services.teams import usual_team
 from alerts.evaluation.rule_files import (
     RuleFileError,
     group_document,
@@ -105,7 +106,7 @@ class RulerNamespaceAPI(RulerAPI):
                 raise RulerError(400, f"team: there is no team “{slug}”\n")
             return team
         known = self.groups(namespace).filter(name=name).first()
-        return known.team if known else rule_groups.usual_team(self.scope)
+        return known.team if known else usual_team(self.scope)
 
 
 class RulerGroupAPI(RulerAPI):

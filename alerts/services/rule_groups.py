@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
 from accounts.models import Team
-from accounts.scope import Scope, TeamRole
+from accounts.scope import Scope
 from accounts.services import audit
 from alerts.evaluation.grouped import RuleGroupDraft
 from alerts.evaluation.rule_files import check_group
@@ -68,15 +68,6 @@ def draft_of_group(group: RuleGroup) -> RuleGroupDraft:
         rules=tuple(grouped_rule(rule) for rule in group.rules.all()),
         language=group.language,
     )
-
-
-def usual_team(scope: Scope) -> Team | None:
-    """Return the team whose things the scope makes when it does not say: none for
-    admins, and the only one that it maintains for others."""
-    if scope.sees_all_teams:
-        return None
-    mine = [t for t, role in scope.team_roles.items() if role >= TeamRole.MAINTAINER]
-    return Team.objects.visible_to(scope).get(pk=mine[0]) if len(mine) == 1 else None
 
 
 @transaction.atomic

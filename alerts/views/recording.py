@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import ScopedRequest, scoped_page
 from accounts.scope import TeamRole
+from accounts.services.teams import usual_team
 from alerts.evaluation.grouped import GroupedKind, GroupedRule, RuleGroupDraft
 from alerts.forms import RecordingForm
 from alerts.models import Rule, RuleGroup
@@ -111,7 +112,7 @@ def _write(request: ScopedRequest, form: RecordingForm, rule: Rule | None) -> No
         team = group.team
     else:
         draft = RuleGroupDraft(*name, rules=())
-        team = old.team if old else rule_groups.usual_team(scope)
+        team = old.team if old else usual_team(scope)
     rules = list(draft.rules)
     if rule is not None and group is not None and group.pk == rule.group_id:
         rules[[each.pk for each in group.rules.all()].index(rule.pk)] = new

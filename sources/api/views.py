@@ -22,8 +22,8 @@ from accounts.api.viewsets import (
     ScopedAPI,
     editable_by,
 )
-from accounts.models import Team, User
-from accounts.scope import Scope, TeamRole
+from accounts.models import User
+from accounts.services.teams import usual_team
 from sources.api.filters import SourceFilter
 from sources.api.serializers import (
     ProbeSerializer,
@@ -76,7 +76,7 @@ class SourceViewSet(EditableViewSet):
 
     @override
     def perform_create(self, serializer: BaseSerializer[Source]) -> None:
-        wanted = {"team": _own_team(self.scope), **serializer.validated_data}
+        wanted = {"team": usual_team(self.scope), **serializer.validated_data}
         with as_api_errors():
             source = create_source(self.scope, **wanted)
         serializer.instance = self.get_queryset().get(pk=source.pk)
@@ -140,17 +140,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "priority": Source.Priority.NORMAL,
     "enabled": True,
 }
-
-
-def _own_team(scope: Scope) -> Team | None:
-    """Return the team a member makes sources for, when there is no doubt which."""
-    if scope.sees_all_teams:
-        return None
-    held = [
-        team for team, role in scope.team_roles.items() if role >= TeamRole.MAINTAINER
-    ]
-    teams = Team.objects.visible_to(scope).filter(pk__in=held)
-    return teams.first() if len(held) == 1 else None
 
 
 class PipelineAPI(ScopedAPI):

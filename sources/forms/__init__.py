@@ -8,7 +8,8 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
 from accounts.models import Team
-from accounts.scope import Scope, TeamRole
+from accounts.scope import Scope
+from accounts.services.teams import maintained_teams
 from sources.formats import FORMATS
 from sources.forms.fields import field_of, text_of
 from sources.forms.formats import own_formats_help
@@ -130,7 +131,7 @@ class SourceForm(forms.Form):
         return [self[name] for name in self.names(step)]
 
     def _set_choices(self, scope: Scope) -> None:
-        self.fields["team"].queryset = _own_teams(scope)  # type: ignore[attr-defined]  # a model choice
+        self.fields["team"].queryset = maintained_teams(scope)  # type: ignore[attr-defined]  # a model choice
         self.fields["format"].choices = [  # type: ignore[attr-defined]  # a choice
             ("", "Recognise it"),
             *((name, known.title) for name, known in formats_of(scope).items()),
@@ -240,11 +241,3 @@ def initial_of(source: Source) -> dict[str, Any]:
         "enabled": source.enabled,
         **initial_rules(source.processing),
     }
-
-
-def _own_teams(scope: Scope) -> Any:
-    teams = Team.objects.visible_to(scope)
-    if scope.sees_all_teams:
-        return teams
-    held = [t for t, role in scope.team_roles.items() if role >= TeamRole.MAINTAINER]
-    return teams.filter(pk__in=held)
