@@ -31,7 +31,11 @@ def _how(config: Config) -> str:
 
 
 def _rsyslog(config: Config) -> str:
-    """The queue on disk is what lets rsyslog wait while nobody listens."""
+    """The queue is what lets rsyslog wait while nobody listens.
+
+    With the 1,000 messages it has unless told otherwise rsyslog discards some while it
+    is busy writing others to disk (discarded.full in its impstats).
+    """
     protocol = "udp" if config["transport"] == "udp" else "tcp"
     place = f'target="{listen_places.host(config)}" port="{config["port"]}"'
     lines = [
@@ -41,7 +45,8 @@ def _rsyslog(config: Config) -> str:
     if protocol == "tcp":
         lines += [
             '  TCP_Framing="octet-counted" action.resumeRetryCount="-1"',
-            '  queue.type="LinkedList" queue.filename="vedette" queue.saveOnShutdown="on"',
+            '  queue.type="LinkedList" queue.size="100000" queue.filename="vedette"',
+            '  queue.saveOnShutdown="on"',
         ]
     if config["transport"] == "tls":
         lines.append(
