@@ -13,12 +13,8 @@ from django.forms.formsets import BaseFormSet, formset_factory
 from accounts.models import Team
 from accounts.scope import Scope
 from alerts.models import NotificationChannel, Rule, RuleLevel, Severity
-from alerts.services.rule_drafts import (
-    MAX_LEVELS,
-    InvalidRuleError,
-    LevelDraft,
-    RuleDraft,
-)
+from alerts.services.rule_checks import MAX_LEVELS
+from alerts.services.rule_drafts import InvalidRuleError, LevelDraft, RuleDraft
 
 _MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
 _COMPARATORS = [

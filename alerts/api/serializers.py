@@ -24,7 +24,8 @@ from alerts.evaluation import Comparator
 from alerts.models import Alert, Notification, NotificationChannel, Rule, Severity
 from alerts.services import presentation
 from alerts.services.alerts import MAX_NOTE
-from alerts.services.rule_drafts import UNITS, LevelDraft, RuleDraft
+from alerts.services.rule_checks import UNITS
+from alerts.services.rule_drafts import LevelDraft, RuleDraft
 
 
 class AliasedSerializer(StrictSerializer):

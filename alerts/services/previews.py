@@ -17,7 +17,8 @@ from alerts.evaluation.replay import DatedChange, replay
 from alerts.models import NotificationChannel, Rule
 from alerts.services.memories import narrowed
 from alerts.services.observations import QueryError, observe_range
-from alerts.services.rule_drafts import RuleDraft, check_draft
+from alerts.services.rule_checks import check_draft
+from alerts.services.rule_drafts import RuleDraft
 from alerts.services.specs import matchers_of, spec_of
 from monitoring.labels import Labels, fingerprint, make_labels
 from monitoring.services import logs

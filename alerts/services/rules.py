@@ -25,7 +25,8 @@ from alerts.services.presentation import (
     publish_after_commit,
     rule_json,
 )
-from alerts.services.rule_drafts import InvalidRuleError, RuleDraft, check_draft
+from alerts.services.rule_checks import check_draft
+from alerts.services.rule_drafts import InvalidRuleError, RuleDraft
 
 # A change of these makes open alerts speak of something that is no longer watched.
 _CONDITION = (
