@@ -32,7 +32,20 @@ from sources.protocols.series_rows import KnownLabels, Rows, Written, labels_of
 # The sample behind a series' labels: a tag, its length, then a tag and the value, a
 # tag and the time in six bytes, as it has from 2004 to 2109. A zero is not written.
 _TAIL, _ZERO_TAIL = 18, 9
-_TIME_BYTES = 6
+_VALUE, _TIME = slice(3, 11), slice(12, 18)
+_TIME_WEIGHTS = 1 << 7 * np.arange(6)
+# What a tail is known by: a mask over its bytes, and what must be left then. All bytes
+# of a varint but the last say that more follow.
+_REGULAR = (
+    np.frombuffer(b"\xff" * 3 + b"\0" * 8 + b"\xff" + b"\x80" * 6, np.uint8),
+    np.frombuffer(
+        b"\x12\x10\x09" + b"\0" * 8 + b"\x10" + b"\x80" * 5 + b"\0", np.uint8
+    ),
+)
+_ZERO = (
+    np.frombuffer(b"\0" * 9 + b"\xff" * 3 + b"\x80" * 6, np.uint8),
+    np.frombuffer(b"\0" * 9 + b"\x12\x07\x10" + b"\x80" * 5 + b"\0", np.uint8),
+)
 
 TYPES = (
     MetricType.UNKNOWN,
@@ -74,32 +87,36 @@ class _Bulk:
         self._salt = b""
         if self._overrides:  # No label bytes begin like this.
             self._salt = b"\xff" + pack_labels(make_labels(self._overrides)) + b"\xff"
-        self._joined: Bytes = np.frombuffer(b"".join(raws), np.uint8)
-        lengths = np.fromiter(map(len, raws), np.int64, len(raws))
-        self._ends = np.cumsum(lengths)
-        self._lengths = lengths
+        self._lengths = np.fromiter(map(len, raws), np.int64, len(raws))
+        self._tails = _tails(b"".join(raws), self._lengths)
 
     def read_into(self, rows: Rows) -> None:
         regular, zero = self._shapes()
-        cut = np.where(zero, _ZERO_TAIL, _TAIL)
-        if (regular | zero).all() and not zero.any():
+        usable = regular | zero
+        keys = self._keys(regular, zero)
+        known = self._known.get_all(keys) if usable.all() else None
+        if known is not None:
+            _add_columns(rows, known, self._tails, zero)
+            return
+        packed = self._known.get(keys)
+        unknown = np.array([found is None for found in packed], np.bool_)
+        for place in np.flatnonzero(~usable | unknown):
+            packed[place] = self._learn(int(place), keys, usable, rows)
+        usable = np.array([found is not None for found in packed], np.bool_)
+        series = [found for found in packed if found is not None]
+        if series:
+            _add_columns(rows, series, self._tails[usable], zero[usable])
+
+    def _keys(
+        self, regular: npt.NDArray[np.bool_], zero: npt.NDArray[np.bool_]
+    ) -> list[bytes]:
+        """Return the label bytes of each series, or some where it has another shape."""
+        if regular.all():
             keys = [raw[:-_TAIL] for raw in self._raws]
         else:
-            keys = [
-                raw[:-length]
-                for raw, length in zip(self._raws, cut.tolist(), strict=True)
-            ]
-        if self._salt:
-            keys = [self._salt + key for key in keys]
-        packed = self._known.get(keys)
-        usable = regular | zero
-        if None in packed or not usable.all():
-            for place in np.flatnonzero(
-                ~usable | np.array([found is None for found in packed])
-            ):
-                packed[place] = self._learn(int(place), keys, usable, rows)
-            usable = np.array([found is not None for found in packed], np.bool_)
-        self._add_columns(rows, packed, usable, zero)
+            cut = np.where(zero, _ZERO_TAIL, _TAIL).tolist()
+            keys = [raw[:-size] for raw, size in zip(self._raws, cut, strict=True)]
+        return [self._salt + key for key in keys] if self._salt else keys
 
     def _learn(
         self, place: int, keys: list[bytes], usable: npt.NDArray[np.bool_], rows: Rows
@@ -120,48 +137,37 @@ class _Bulk:
 
     def _shapes(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Return which series end in a sample, and which in one of the value zero."""
-        if len(self._joined) < _TAIL:
-            none = np.zeros(len(self._raws), np.bool_)
-            return none, none
-        timed = self._at(_TIME_BYTES + 1) == 0x10  # noqa: PLR2004 - field 2, a varint
-        timed &= self._at(1) < 0x80  # noqa: PLR2004 - the last byte of a varint
-        for place in range(2, _TIME_BYTES + 1):
-            timed &= self._at(place) >= 0x80  # noqa: PLR2004 - more follows
-        regular = timed & (self._lengths > _TAIL)
-        for place, byte in ((18, 0x12), (17, 0x10), (16, 0x09)):
-            regular &= self._at(place) == byte
-        zero = timed & ~regular & (self._lengths > _ZERO_TAIL)
-        for place, byte in ((9, 0x12), (8, 0x07)):
-            zero &= self._at(place) == byte
-        return regular, zero
+        regular = _are(self._tails, *_REGULAR) & (self._lengths > _TAIL)
+        if regular.all():
+            return regular, np.zeros_like(regular)
+        zero = _are(self._tails, *_ZERO) & (self._lengths > _ZERO_TAIL)
+        return regular, zero & ~regular
 
-    def _at(self, back: int) -> Bytes:
-        """Return the byte so many places before each series' end."""
-        return self._joined[np.maximum(self._ends - back, 0)]
 
-    def _add_columns(
-        self,
-        rows: Rows,
-        packed: list[bytes | None],
-        usable: npt.NDArray[np.bool_],
-        zero: npt.NDArray[np.bool_],
-    ) -> None:
-        everything = bool(usable.all())
-        series = [p for p in packed if p is not None]
-        if not series:
-            return
-        ends = self._ends if everything else self._ends[usable]
-        zero = zero if everything else zero[usable]
-        ts_ms = np.zeros(len(ends), np.int64)
-        for place in range(_TIME_BYTES):
-            byte = self._joined[ends - (_TIME_BYTES - place)].astype(np.int64)
-            ts_ms |= (byte & 0x7F) << (7 * place)
-        starts = np.maximum(ends - 15, 0)
-        columns = self._joined[starts[:, None] + np.arange(8)]
-        values = columns.view("<f8").ravel()
-        if zero.any():
-            values = np.where(zero, 0.0, values)
-        rows.add_column(series, ts_ms, values)
+def _add_columns(
+    rows: Rows, series: list[bytes], tails: Bytes, zero: npt.NDArray[np.bool_]
+) -> None:
+    """Add the sample that each of the series ends in."""
+    ts_ms = (tails[:, _TIME] & 0x7F).astype(np.int64) @ _TIME_WEIGHTS
+    values = tails[:, _VALUE].copy().view("<f8").ravel()
+    if zero.any():
+        values = np.where(zero, 0.0, values)
+    rows.add_column(series, ts_ms, values)
+
+
+def _tails(joined: bytes, lengths: npt.NDArray[np.int64]) -> Bytes:
+    """Return the last bytes of each series, a row each; short ones borrow from before."""
+    padded = bytes(_TAIL) + joined
+    windows = np.ndarray((len(joined) + 1, _TAIL), np.uint8, padded, strides=(1, 1))
+    found: Bytes = windows[np.cumsum(lengths)]
+    return found
+
+
+def _are(tails: Bytes, mask: Bytes, expected: Bytes) -> npt.NDArray[np.bool_]:
+    matching = (tails & mask) == expected
+    # Column by column, which is three times as fast.
+    found: npt.NDArray[np.bool_] = matching.T.copy().all(axis=0)
+    return found
 
 
 def read_general(raw: bytes, rows: Rows) -> None:

@@ -84,11 +84,15 @@ class KnownLabels:
         self._old: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
 
+    def get_all(self, keys: Iterable[bytes]) -> list[bytes] | None:
+        """Return what every key means, or None unless all were read lately."""
+        try:
+            return list(map(self._young.__getitem__, keys))
+        except KeyError:
+            return None
+
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        found = list(map(self._young.get, keys))
-        if None in found:
-            return self._looked_up_again(keys, found)
-        return found
+        return self._looked_up_again(keys, list(map(self._young.get, keys)))
 
     def put(self, key: bytes, packed: bytes) -> None:
         with self._lock:
