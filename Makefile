@@ -35,8 +35,8 @@ e2e: setup ## Run the browser tests
 fuzz: setup ## Let the property tests look elsewhere: make fuzz TESTS=tests/monitoring/logql
 	@$(BIN)/pytest -n "$(WORKERS)" --dist loadgroup -m hypothesis --hypothesis-profile=exploring $(TESTS) $(ARGS)
 
-interop: setup ## Run the tests against Debian's prometheus and rsyslog, which take minutes
-	@$(BIN)/pytest -m interop tests/interop tests/processes/test_listeners.py $(ARGS)
+interop: setup ## Run the tests against real Prometheus, rsyslog and syslog-ng, which take minutes
+	@$(BIN)/pytest -m interop tests/interop $(ARGS)
 
 check: setup ## Lint, types, contracts, migrations, templates, spelling
 	@tools/check

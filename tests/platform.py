@@ -123,7 +123,8 @@ class Platform:
                 os.kill(pid, signal.SIGKILL)
         return len(pids)
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """End it as an operator does; `start` finds its state again."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -131,6 +132,9 @@ class Platform:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.log.close()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
