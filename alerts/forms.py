@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,13 @@ from accounts.models import Team
 from accounts.scope import Scope
 from alerts.models import NotificationChannel, Rule, RuleLevel, Severity
 from alerts.services.rule_checks import MAX_LEVELS
-from alerts.services.rule_drafts import InvalidRuleError, LevelDraft, RuleDraft
+from alerts.services.rule_drafts import (
+    InvalidRuleError,
+    LevelDraft,
+    RuleDraft,
+    written_matcher,
+)
 
-_MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
 _COMPARATORS = [
     (RuleLevel.Comparator.GT, "above"),
     (RuleLevel.Comparator.GE, "at or above"),
@@ -145,10 +148,10 @@ class RuleForm(forms.Form):
         for line in self.cleaned_data["matchers"].splitlines():
             if not line.strip():
                 continue
-            parts = _MATCHER.match(line)
-            if parts is None:
+            matcher = written_matcher(line)
+            if matcher is None:
                 raise forms.ValidationError(f'“{line}” is no condition: source="app".')
-            found.append({"name": parts[1], "op": parts[2], "value": parts[3]})
+            found.append(matcher)
         return found
 
     def clean_group_by(self) -> list[str]:
@@ -259,10 +262,10 @@ class RecordingForm(forms.Form):
         for line in self.cleaned_data["labels"].splitlines():
             if not line.strip():
                 continue
-            parts = _MATCHER.match(line)
-            if parts is None or parts[2] != "=":
+            matcher = written_matcher(line)
+            if matcher is None or matcher["op"] != "=":
                 raise forms.ValidationError(f'“{line}” is no label: team="shop".')
-            found[parts[1]] = parts[3]
+            found[matcher["name"]] = matcher["value"]
         return found
 
 

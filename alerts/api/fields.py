@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -14,9 +13,8 @@ from typing_extensions import override
 from accounts.models import Team
 from accounts.scope import Scope
 from alerts.models import NotificationChannel
+from alerts.services.rule_drafts import written_matcher
 from monitoring.durations import InvalidDurationError, parse_duration
-
-_MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
 
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
@@ -141,8 +139,8 @@ class MatchersField(serializers.Field[list[dict[str, str]], Any, Any, Any]):
         return value
 
     def _matcher(self, item: Any) -> dict[str, str]:
-        if isinstance(item, str) and (found := _MATCHER.match(item)):
-            return {"name": found[1], "op": found[2], "value": found[3]}
+        if isinstance(item, str) and (found := written_matcher(item)):
+            return found
         named = isinstance(item, dict) and {"name", "value"} <= set(item)
         if named and all(isinstance(part, str) for part in item.values()):
             return {"op": "=", **item}

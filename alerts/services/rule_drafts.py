@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,18 @@ from alerts.evaluation.languages import PROMQL
 from alerts.models import NotificationChannel, Rule, RuleLevel
 
 Errors = dict[str, Any]
+
+_MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?\s*\Z")
+
+
+def written_matcher(text: str) -> dict[str, str] | None:
+    """Return name, op and value of `source="app"`, whose quotes may be left out."""
+    found = _MATCHER.match(text)
+    return (
+        dict(zip(("name", "op", "value"), found.groups(), strict=True))
+        if found
+        else None
+    )
 
 
 class InvalidRuleError(ValueError):
