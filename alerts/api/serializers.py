@@ -1,4 +1,4 @@
-"""Shapes of rules, alerts, channels and notifications.
+"""Shapes of rules and alerts.
 
 What goes out is made by `alerts.services.presentation`, for the API and the live
 topic alike; the fields here describe it in the API's schema.
@@ -21,7 +21,7 @@ from alerts.api.fields import (
     TeamField,
 )
 from alerts.evaluation import Comparator
-from alerts.models import Alert, Notification, NotificationChannel, Rule, Severity
+from alerts.models import Alert, Rule, Severity
 from alerts.services import presentation
 from alerts.services.alerts import MAX_NOTE
 from alerts.services.rule_checks import UNITS
@@ -239,50 +239,6 @@ class AssignSerializer(StrictSerializer):
         if value is None or (isinstance(value, int | str) and value is not True):
             return value
         raise serializers.ValidationError("Give an id, an e-mail address or null.")
-
-
-class ChannelSerializer(StrictSerializer):
-    """A notification channel; its secret goes in and never comes out."""
-
-    id = serializers.IntegerField(read_only=True)
-    name = serializers.CharField(max_length=100)
-    kind = serializers.ChoiceField(choices=NotificationChannel.Kind.choices)
-    team = TeamField(required=False, allow_null=True)
-    config = serializers.DictField()
-    secret = serializers.CharField(
-        required=False, allow_blank=True, write_only=True, trim_whitespace=False
-    )
-    has_secret = serializers.BooleanField(read_only=True)
-    is_default = serializers.BooleanField(required=False)
-    enabled = serializers.BooleanField(required=False)
-    created_at = serializers.DateTimeField(read_only=True)
-    updated_at = serializers.DateTimeField(read_only=True)
-
-    @override
-    def to_representation(self, instance: NotificationChannel) -> dict[str, Any]:
-        return presentation.channel_json(instance)
-
-
-class NotificationChannelBriefSerializer(NamedSerializer):
-    kind = serializers.CharField()
-
-
-class NotificationSerializer(serializers.Serializer[Notification]):
-    id = serializers.IntegerField()
-    alert = NamedSerializer()
-    channel = NotificationChannelBriefSerializer()
-    transition = serializers.IntegerField()
-    about = serializers.DictField(child=serializers.CharField())
-    status = serializers.ChoiceField(choices=Notification.Status.choices)
-    attempts = serializers.IntegerField()
-    next_attempt_at = serializers.DateTimeField(allow_null=True)
-    last_error = serializers.CharField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    delivered_at = serializers.DateTimeField(allow_null=True)
-
-    @override
-    def to_representation(self, instance: Notification) -> dict[str, Any]:
-        return presentation.notification_json(instance)
 
 
 class EpisodeSerializer(serializers.Serializer[Any]):

@@ -26,18 +26,12 @@ from accounts.api.viewsets import (
     editable_by,
 )
 from alerts.api import parameters, serializers
-from alerts.api.schema import (
-    ALERT_PARAMETERS,
-    CHANNEL_PARAMETERS,
-    NOTIFICATION_PARAMETERS,
-    RULE_PARAMETERS,
-)
+from alerts.api.schema import ALERT_PARAMETERS, RULE_PARAMETERS
 from alerts.delivery import DeliveryError
-from alerts.models import Alert, Notification, NotificationChannel, Rule
+from alerts.models import Alert, Rule
 from alerts.services import alerts as alert_service
-from alerts.services import channels as channel_service
 from alerts.services import rules as rule_service
-from alerts.services.channels import ChannelDraft, InvalidChannelError
+from alerts.services.channels import InvalidChannelError
 from alerts.services.presentation import preview_json
 from alerts.services.previews import PreviewError, preview
 from alerts.services.rule_drafts import InvalidRuleError, draft_of
@@ -269,85 +263,3 @@ class AlertViewSet(
 
     def _shown(self, alert: Alert) -> Response:
         return Response(serializers.AlertSerializer(alert).data)
-
-
-@extend_schema(tags=["notifications"])
-class ChannelViewSet(Filtered, EditableViewSet):
-    """Where notifications go: e-mail lists and webhooks."""
-
-    serializer_class = serializers.ChannelSerializer
-    queryset = NotificationChannel.unscoped.none()
-    filter_backends: list[Any] = []
-    access = {
-        **editable_by(MAINTAIN),
-        "test": MAINTAIN,
-    }
-
-    @override
-    def get_queryset(self) -> QuerySet[NotificationChannel]:
-        channels = NotificationChannel.objects.visible_to(self.scope)
-        rows = channels.select_related("team", "organization")
-        return self.filtered(rows, parameters.CHANNELS)
-
-    @extend_schema(parameters=CHANNEL_PARAMETERS)
-    @override
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
-
-    @override
-    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        draft = ChannelDraft(**serializer.validated_data)
-        with domain_errors():
-            serializer.instance = channel_service.create_channel(self.scope, draft)
-
-    @override
-    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        channel = serializer.instance
-        assert isinstance(channel, NotificationChannel)  # noqa: S101 - narrows the type
-        if serializer.partial:
-            before = channel_service.draft_of(channel)
-            draft = replace(before, **serializer.validated_data)
-        else:
-            draft = ChannelDraft(**serializer.validated_data)
-        with domain_errors():
-            serializer.instance = channel_service.update_channel(
-                self.scope, channel, draft
-            )
-
-    @override
-    def perform_destroy(self, instance: NotificationChannel) -> None:
-        channel_service.delete_channel(self.scope, instance)
-
-    @extend_schema(request=None, responses={204: None})
-    @action(detail=True, methods=["post"])
-    def test(self, request: Request, **kwargs: Any) -> Response:
-        """Send a test notification now; 502 says why it did not arrive."""
-        with domain_errors():
-            channel_service.send_test(self.scope, self.get_object(), now=timezone.now())
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-@extend_schema(tags=["notifications"])
-class NotificationViewSet(
-    Filtered,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    OrganizationViewSet,
-):
-    """What was, is being or could not be delivered; newest first."""
-
-    serializer_class = serializers.NotificationSerializer
-    queryset = Notification.unscoped.none()
-    filter_backends: list[Any] = []
-    access = {"list": READ, "retrieve": READ}
-
-    @override
-    def get_queryset(self) -> QuerySet[Notification]:
-        notifications = Notification.objects.visible_to(self.scope)
-        rows = notifications.select_related("alert", "channel", "transition")
-        return self.filtered(rows, parameters.NOTIFICATIONS)
-
-    @extend_schema(parameters=NOTIFICATION_PARAMETERS)
-    @override
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
