@@ -20,11 +20,9 @@ _MATCHER = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"?(.*?)\"?
 def written_matcher(text: str) -> dict[str, str] | None:
     """Return name, op and value of `source="app"`, whose quotes may be left out."""
     found = _MATCHER.match(text)
-    return (
-        dict(zip(("name", "op", "value"), found.groups(), strict=True))
-        if found
-        else None
-    )
+    if found is None:
+        return None
+    return {"name": found[1], "op": found[2], "value": found[3]}
 
 
 class InvalidRuleError(ValueError):
