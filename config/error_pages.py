@@ -7,6 +7,9 @@ from django.shortcuts import render
 
 from accounts.api.errors import error_body
 
+# Where programs ask that know neither our pages nor our API's shape of errors.
+_FOREIGN = ("/prometheus/", "/loki/", "/elasticsearch/", "/services/", "/v1/", "/otlp/")
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 400, "bad_request", "The request could not be understood.")
@@ -27,4 +30,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(code, detail), status=status)
+    if request.path.startswith(_FOREIGN):
+        text = "text/plain; charset=utf-8"
+        return HttpResponse(f"{detail}\n", content_type=text, status=status)
     return render(request, f"{status}.html", status=status)

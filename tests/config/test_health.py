@@ -99,3 +99,12 @@ async def test_an_unknown_address_of_the_api_is_answered_in_the_api_s_shape():
     assert response.json() == {
         "error": {"code": "not_found", "detail": "There is nothing at this address."}
     }
+
+
+@pytest.mark.parametrize("path", ["/prometheus/api/v1/x", "/loki/x", "/v1/traces"])
+async def test_an_unknown_address_of_a_protocol_is_answered_in_plain_words(path):
+    response = await AsyncClient().get(path)
+
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.content == b"There is nothing at this address.\n"

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from typing_extensions import override
 
 from monitoring.api.loki.base import LokiReadOnlyAPI
-from monitoring.api.loki.envelope import bare
+from monitoring.api.loki.envelope import bad_request, bare
 from monitoring.api.prometheus.parameters import Parameters
 
 # Clients choose by it what they may ask: it is the Loki that we answer like.
@@ -23,6 +23,16 @@ class BuildInfoAPI(LokiReadOnlyAPI):
         unknown = ("revision", "branch", "buildUser", "buildDate", "goVersion")
         info = {"version": COMPATIBLE_WITH, **dict.fromkeys(unknown, "")}
         return bare(request, info)
+
+
+class TailAPI(LokiReadOnlyAPI):
+    """/tail over plain HTTP: sockets are served before this is reached."""
+
+    @override
+    def answer(
+        self, request: HttpRequest, parameters: Parameters, **path: str
+    ) -> HttpResponse:
+        raise bad_request("the client is not using the websocket protocol")
 
 
 class ReadyAPI(LokiReadOnlyAPI):

@@ -25,6 +25,7 @@ urlpatterns = [
         "api/v1/detected_field/<str:label>/values",
         discovery.DetectedFieldValuesAPI.as_view(),
     ),
+    path("api/v1/tail", status.TailAPI.as_view()),
     path("api/v1/delete", deletes.DeleteAPI.as_view()),
     path("api/v1/status/buildinfo", status.BuildInfoAPI.as_view()),
     path("ready", status.ReadyAPI.as_view()),

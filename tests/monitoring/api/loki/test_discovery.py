@@ -143,6 +143,13 @@ def test_it_says_which_loki_it_answers_like(loki):
     assert loki.rest.get("/loki/ready").content == b"ready\n"
 
 
+def test_a_tail_without_a_web_socket_is_told_so(loki):
+    answer = loki.rest.get("/loki/api/v1/tail", {"query": '{app="shop"}'})
+
+    assert answer.status_code == 400
+    assert answer.content == b"the client is not using the websocket protocol\n"
+
+
 def test_another_teams_lines_are_not_there(cast, store):
     from tests.api_client import client_for
     from tests.monitoring.api.loki.conftest import LokiClient
