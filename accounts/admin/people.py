@@ -16,6 +16,7 @@ from unfold.admin import TabularInline
 
 from accounts.admin.records import admin_scope, snapshot
 from accounts.admin.scoped import (
+    AskedAdmin,
     ReadOnlyAdmin,
     ScopedAdmin,
     ScopedInline,
@@ -108,17 +109,11 @@ class MembershipForm(forms.ModelForm[Membership]):
 
 
 @admin.register(Membership)
-class MembershipAdmin(ScopedAdmin):
+class MembershipAdmin(AskedAdmin):
     form = MembershipForm
     list_display = ["user", "organization", "role"]
     list_filter = ["role", "organization"]
     search_fields = ["user__email", "user__name"]
-
-    @override
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        form.request = request
-        return form
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

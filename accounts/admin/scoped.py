@@ -76,7 +76,21 @@ class ScopedInline(ScopedFields, TabularInline):
     extra = 0
 
 
-class ScopedAdmin(ScopedFields, ModelAdmin):
+class RecordingAdmin(ModelAdmin):
+    """Records each row of a page's formsets that is made, changed or deleted."""
+
+    @override
+    def save_formset(
+        self,
+        request: HttpRequest,
+        form: ModelForm[Any],
+        formset: Any,
+        change: bool,
+    ) -> None:
+        record_rows(request, form.instance, formset)
+
+
+class ScopedAdmin(ScopedFields, RecordingAdmin):
     """Shows and takes only what belongs to organizations the user administers.
 
     `organization_path` leads from the model to its organization.
@@ -146,15 +160,6 @@ class ScopedAdmin(ScopedFields, ModelAdmin):
         for obj in queryset:
             self.delete_model(request, obj)
 
-    def save_formset(
-        self,
-        request: HttpRequest,
-        form: ModelForm[Any],
-        formset: Any,
-        change: bool,  # noqa: FBT001 - Django's signature
-    ) -> None:
-        record_rows(request, form.instance, formset)
-
     def _stored(self, obj: models.Model) -> dict[str, Any]:
         return snapshot(type(obj)._base_manager.get(pk=obj.pk))  # noqa: SLF001 - as above
 
@@ -198,17 +203,18 @@ class ReadOnlyAdmin(ScopedAdmin):
         return False
 
 
-class SuperuserAdmin(ModelAdmin):
-    """For what no single organization owns."""
+class AskedAdmin(ScopedAdmin):
+    """Its forms know who asks."""
 
-    def save_formset(
-        self,
-        request: HttpRequest,
-        form: ModelForm[Any],
-        formset: Any,
-        change: bool,  # noqa: FBT001 - Django's signature
-    ) -> None:
-        record_rows(request, form.instance, formset)
+    @override
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.request = request
+        return form
+
+
+class SuperuserAdmin(RecordingAdmin):
+    """For what no single organization owns."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)

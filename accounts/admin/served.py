@@ -10,7 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from typing_extensions import override
 
-from accounts.admin.scoped import ScopedAdmin
+from accounts.admin.scoped import AskedAdmin
 
 
 class ServiceForm(ModelForm):  # type: ignore[type-arg]  # of any model
@@ -44,14 +44,8 @@ class ServiceForm(ModelForm):  # type: ignore[type-arg]  # of any model
             self.add_error(place, list(sentences({name: problems})))
 
 
-class ServiceAdmin(ScopedAdmin):
+class ServiceAdmin(AskedAdmin):
     """Saves by the form's service, which also writes the audit entry."""
-
-    @override
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        form.request = request
-        return form
 
     @override
     def save_model(
