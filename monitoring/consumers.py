@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from typing_extensions import override
 
 from accounts.consumers import CloseCode, OrganizationConsumer
-from monitoring.live import group_name, shared
+from monitoring.live import SKIPPED, group_name, shared
 from monitoring.live.filters import Filter
 from monitoring.live.messages import (
     RefusedError,
@@ -278,6 +278,7 @@ class LiveConsumer(OrganizationConsumer):
         events = shared.decoded.events(subscription.topic, entry)
         wanted = subscription.condition
         passing = wanted.passing(events) if wanted else [True] * len(events)
+        self._tell_skipped(subscription, place, events)
         for index, data in enumerate(events):
             event_id = EventId(place.ms, place.sequence, index)
             if subscription.last is not None and event_id <= subscription.last:
@@ -286,6 +287,17 @@ class LiveConsumer(OrganizationConsumer):
                 chosen.append({"id": str(event_id), "data": data})
         subscription.last = EventId(place.ms, place.sequence, 999_999)
         self._send_events(subscription, chosen)
+
+    def _tell_skipped(
+        self, subscription: Subscription, place: EventId, events: list[Any]
+    ) -> None:
+        """Say how many lines of a burst are not shown, whatever filter there is."""
+        first = events[0] if events else None
+        skipped = first.get(SKIPPED) if isinstance(first, dict) else None
+        known = subscription.last
+        if skipped and (known is None or known < EventId(place.ms, place.sequence, 0)):
+            topic = subscription.topic
+            self._say({"type": SKIPPED, "topic": topic, "count": skipped})
 
     def _send_events(
         self, subscription: Subscription, events: list[dict[str, Any]]

@@ -34,6 +34,7 @@ REPLAY_SECONDS = 3600
 # A burst beyond this shows its newest part live; all of it is stored.
 BURST_LINES = 2500
 BURST_SERIES = 1000
+SKIPPED = "skipped"
 
 # Appends and publishes in one step. Channel and message are what
 # channels_redis.pubsub.RedisPubSubChannelLayer.group_send() would have sent.
@@ -93,8 +94,13 @@ def publish_lines(
     team_id: int | None,
     ingested_at: datetime,
 ) -> None:
-    """Show log lines on the topic `logs`; of a great burst the newest only."""
+    """Show log lines on the topic `logs`; of a great burst the newest only.
+
+    The first of these says how many were left out.
+    """
     events = line_events(batch, ingested_at=ingested_at, newest=BURST_LINES)
+    if len(events) < batch.count:
+        events[0][SKIPPED] = batch.count - len(events)
     publish_many(organization_id, "logs", events, team_id=team_id)
 
 

@@ -24,6 +24,8 @@ export interface Handler<T = unknown> {
   onEvents(events: LiveEvent<T>[]): void;
   /** Events were lost for good: read what is shown anew. */
   onGap?(): void;
+  /** So many events came too fast to be sent: they are stored. */
+  onSkipped?(count: number): void;
 }
 
 export interface Subscription {
@@ -83,6 +85,7 @@ interface Message {
   id?: string;
   data?: unknown;
   events?: LiveEvent[];
+  count?: number;
   code?: string;
   detail?: string;
 }
@@ -265,6 +268,9 @@ export class RealtimeClient {
         break;
       case "events":
         this.deliver(message.topic, message.events ?? []);
+        break;
+      case "skipped":
+        for (const handler of this.topics.get(message.topic ?? "")?.handlers ?? []) handler.onSkipped?.(message.count ?? 0);
         break;
       case "snapshot":
         this.answer(message);

@@ -106,6 +106,17 @@ test("hands single events and batches to the topic's handlers", () => {
   );
 });
 
+test("says how many events came too fast to be sent", () => {
+  const { world, client } = started();
+  const skipped: number[] = [];
+  client.subscribe("logs", { level: "error" }, { onEvents: () => undefined, onSkipped: (count) => skipped.push(count) });
+
+  world.socket.receive({ type: "skipped", topic: "logs", count: 500 });
+  world.socket.receive({ type: "skipped", topic: "alerts", count: 9 });
+
+  assert.deepEqual(skipped, [500]);
+});
+
 test("goes on from the last event after a lost connection", () => {
   const { world } = started();
   world.socket.receive({ type: "event", topic: "logs", id: "7-0.3", data: "a" });

@@ -33,9 +33,12 @@ def background_load(path: Path, rate: int = BACKGROUND_RATE) -> Iterator[list[in
         with path.open("a") as file:
             while not stop.is_set():
                 due = int((time.monotonic() - started) * rate) - written[0]
-                lines = range(written[0], written[0] + due)
+                lines, now = range(written[0], written[0] + due), time.time()
                 file.write(
-                    "".join(f"INFO request {n} served in 12 ms\n" for n in lines)
+                    "".join(
+                        f"INFO request {n} served in 12 ms at={now:.3f}\n"
+                        for n in lines
+                    )
                 )
                 file.flush()
                 written[0] += due

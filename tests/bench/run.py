@@ -32,6 +32,14 @@ def live() -> dict[str, object]:
         )
 
 
+def live_tail() -> dict[str, object]:
+    """The log explorer in a browser while 5,000 lines/s come in."""
+    from tests.bench import live_tail as bench
+
+    with running_platform() as platform:
+        return bench.measure(platform)
+
+
 def patterns() -> dict[str, object]:
     """Ingest of 200,000 lines with 500 patterns armed, against none."""
     with _scratch_django():
@@ -139,6 +147,7 @@ class _scratch_django:  # noqa: N801 - used as a function
 
 PARTS: dict[str, Callable[[], dict[str, object]]] = {
     "live": live,
+    "live-tail": live_tail,
     "patterns": patterns,
     "logs": logs,
     "logs_10m": logs_10m,

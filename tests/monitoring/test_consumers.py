@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import ApiToken
 from accounts.scope import Permission, Scope
 from config.asgi import application
+from monitoring import live
 from monitoring.live import publish, publish_many, topics
 from monitoring.services.append import append_logs, append_samples
 from monitoring.telemetry import Level
@@ -98,6 +99,23 @@ async def test_a_published_event_arrives(client, cast):
         "logs",
         {"line": "hello"},
     )
+
+
+async def test_a_burst_says_how_many_of_its_lines_are_not_shown(
+    client, cast, monkeypatch
+):
+    monkeypatch.setattr(live, "BURST_LINES", 2)
+    lines = [(n, f"line {n}", Level.INFO, 0) for n in range(5)]
+    batch = mixed_log_batch(lines, streams=[{"app": "x"}])
+    await client.subscribe("logs", batch=True, filter={"contains": "line 4"})
+
+    await sync_to_async(live.publish_lines)(
+        cast.acme.pk, batch, team_id=None, ingested_at=timezone.now()
+    )
+
+    assert await client.receive() == {"type": "skipped", "topic": "logs", "count": 3}
+    shown = await client.receive()
+    assert [event["data"]["line"] for event in shown["events"]] == ["line 4"]
 
 
 async def test_a_batch_subscription_hears_many_events_in_one_frame(client, cast):

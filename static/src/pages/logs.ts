@@ -28,6 +28,7 @@ let subscription: Subscription | undefined;
 let editor: EditorView | undefined;
 let charts: ChartPanel[] = [];
 let total = 0;
+let skipped = 0;
 const past = new QueryHistory(`log-queries:${organization ?? ""}`);
 
 interface Page {
@@ -60,6 +61,14 @@ function showWaiting(count: number): void {
   if (note) note.textContent = count ? "newest first, waiting while you look at them" : "newest first";
 }
 
+function showSkipped(lines: number): void {
+  const note = find("[data-tail-skipped]");
+  if (!note) return;
+  skipped += lines;
+  note.hidden = false;
+  note.textContent = `${number(skipped)} came too fast to be shown here, and are stored: narrow the filter`;
+}
+
 function count(lines: number): void {
   const shown = find("[data-total]");
   if (!shown || lines === 0) return;
@@ -77,6 +86,10 @@ function subscribe(known: LogLine[]): void {
       tail?.push(lines);
     },
     onGap: () => void show(location.href, false),
+    onSkipped: (lines) => {
+      count(lines);
+      showSkipped(lines);
+    },
   }, find("#log-query")?.dataset["after"]);
 }
 
@@ -109,6 +122,7 @@ function mountLines(): void {
   const list = find("[data-tail-list]");
   if (!list) return;
   const lines = readLines(list);
+  skipped = 0;
   total = Number(find("[data-total]")?.dataset["total"] ?? lines.length);
   const look = {
     sought: list.dataset["contains"] ?? "",
