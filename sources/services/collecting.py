@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import Error as DatabaseFailure
@@ -20,21 +19,15 @@ from django.utils.module_loading import import_string
 from accounts.services import heartbeats
 from monitoring.telemetry import LogBatch
 from sources.connectors import Connector, Harvest, Outcome, SourceSpec
-from sources.models import BatchKind, Source
+from sources.models import Source
 from sources.processing import RateLimit
 from sources.services import leases
 from sources.services.failures import is_passing
 from sources.services.figures import note_limited
-from sources.services.inbox import (
-    Arrival,
-    BacklogFullError,
-    CursorAdvance,
-    CursorConflictError,
-    StreamMove,
-    deposit,
-)
+from sources.services.inbox import BacklogFullError, CursorConflictError
 from sources.services.kinds import KINDS
 from sources.services.leases import Holder
+from sources.services.loads import Load, settle, store
 from sources.services.log_formats import event_starts
 from sources.services.rate_limits import limits_of, seconds_to_wait
 from sources.services.runners import Runner
@@ -49,15 +42,6 @@ COALESCE = timedelta(milliseconds=20)
 ROUND_BYTES = 8 * 2**20
 FIRST_DELAY = timedelta(milliseconds=200)
 LONGEST_DELAY = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What one runner brought in this round."""
-
-    runner: Runner
-    harvest: Harvest
-    payloads: tuple[bytes, ...]  # of the harvest's batches
 
 
 class Collector:
@@ -137,8 +121,8 @@ class Collector:
     def _bring_in(self, runner: Runner, now: datetime) -> None:
         """Raises BacklogFullError and django.db.Error."""
         while (harvest := runner.poll(now)) is not None:
-            load = Load(runner, harvest, _encoded(harvest))
-            _store([load], now)
+            load = Load.of(runner, harvest)
+            store([load], now)
             runner.settle(Outcome.STORED, now)
             self._count(load)
 
@@ -156,7 +140,7 @@ class Collector:
             self._to_the_back(runner)
             harvest = runner.poll(now)
             if harvest is not None and not self._is_held_back(runner, harvest, now):
-                loads.append(Load(runner, harvest, _encoded(harvest)))
+                loads.append(Load.of(runner, harvest))
             if sum(load.harvest.size for load in loads) >= ROUND_BYTES:
                 break
         self._deposit(loads, now)
@@ -200,7 +184,7 @@ class Collector:
         if not loads:
             return
         try:
-            _store(loads, now)
+            store(loads, now)
         except (CursorConflictError, BacklogFullError, DatabaseFailure) as error:
             if len(loads) == 1 or is_passing(error):
                 self._refuse(loads, error, now)
@@ -208,7 +192,7 @@ class Collector:
             for load in loads:
                 self._deposit([load], now)
         else:
-            _settle(loads, Outcome.STORED, now)
+            settle(loads, Outcome.STORED, now)
             for load in loads:
                 load.runner.put_off(now + COALESCE)
                 self._count(load)
@@ -216,10 +200,10 @@ class Collector:
     def _refuse(self, loads: Sequence[Load], error: Exception, now: datetime) -> None:
         """Nothing of these loads was stored: say so, and decide when to try again."""
         if isinstance(error, CursorConflictError):
-            _settle(loads, Outcome.CONFLICT, now)
+            settle(loads, Outcome.CONFLICT, now)
             self.counts["conflicts"] += 1
             return
-        _settle(loads, Outcome.REFUSED, now)
+        settle(loads, Outcome.REFUSED, now)
         if isinstance(error, BacklogFullError):
             for load in loads:
                 load.runner.put_off(now + timedelta(seconds=error.retry_after_seconds))
@@ -287,51 +271,3 @@ def _specs() -> dict[int, SourceSpec]:
         for row in rows
         if row.config.get("host") in {None, "", platform.node()}
     }
-
-
-def _encoded(harvest: Harvest) -> tuple[bytes, ...]:
-    return tuple(batch.encode() for batch in harvest.batches)
-
-
-def _store(loads: Sequence[Load], now: datetime) -> None:
-    deposit(
-        [arrival for load in loads for arrival in _arrivals(load, now)],
-        advances=[
-            CursorAdvance(a.cursor_id, a.old_offset, a.new_offset, a.path)
-            for load in loads
-            for a in load.harvest.advances
-        ],
-        moves=[
-            StreamMove(load.runner.source_id, move.moves, move.position)
-            for load in loads
-            if (move := load.harvest.move)
-        ],
-    )
-
-
-def _arrivals(load: Load, now: datetime) -> Iterator[Arrival]:
-    """The raw size of a harvest, and what it rejected, stand at its first batch."""
-    spec, size = load.runner.spec, load.harvest.size
-    rejected = load.harvest.rejected
-    for batch, payload in zip(load.harvest.batches, load.payloads, strict=True):
-        if not batch.count:
-            continue
-        is_logs = isinstance(batch, LogBatch)
-        yield Arrival(
-            organization_id=spec.organization_id,
-            source_id=spec.id,
-            team_id=spec.team_id,
-            priority=spec.priority,
-            kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
-            payload=payload,
-            count=batch.count,
-            size=size,
-            received_at=now,
-            rejected=rejected,
-        )
-        size = rejected = 0
-
-
-def _settle(loads: Iterable[Load], outcome: Outcome, now: datetime) -> None:
-    for load in loads:
-        load.runner.settle(outcome, now)

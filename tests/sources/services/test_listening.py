@@ -11,7 +11,7 @@ from django.db import OperationalError
 
 from monitoring.telemetry import LogBatch, SampleBatch
 from sources.models import InboxBatch, Source, SourceState
-from sources.services import collecting
+from sources.services import collecting, loads
 from sources.services.backlog import backlog
 from sources.services.collecting import Collector
 from sources.services.leases import Holder
@@ -111,7 +111,7 @@ def test_what_was_read_outlives_a_lost_database(collecting_, monkeypatch):
         raise OperationalError("the database is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(collecting, "deposit", away)
+        patched.setattr(loads, "deposit", away)
         patched.setattr(collecting.connection, "close", lambda: None)
         send(port, b"<13>hello")
         collecting_.step_until(lambda: collecting_.collector._failures)
