@@ -10,6 +10,7 @@ _WITHOUT_SERVERS = frozenset(
         *("help", "version", "up", "check", "diffsettings", "findstatic"),
         *("collectstatic", "compilemessages", "makemessages"),
         *("spectacular", "startapp", "startproject", "sendtestemail"),
+        "test_rules",
     }
 )
 _ASKS_ONLY = frozenset({"-h", "--help", "--version"})

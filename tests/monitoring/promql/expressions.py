@@ -7,7 +7,7 @@ import math
 from hypothesis import strategies as st
 
 from monitoring.labels import Labels, make_labels
-from tests.monitoring.promql.notation import STALE
+from monitoring.promql.notation import STALE
 
 MINUTE = 60_000
 END_MS = 15 * MINUTE

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitoring.durations import milliseconds_of
 from monitoring.labels import Labels
-from tests.monitoring.promql.memory import MemoryQuerier
-from tests.monitoring.promql.notation import (
+from monitoring.promql.notation import (
     NotationError,
-    parse_duration,
     parse_metric,
     parse_points,
 )
+from tests.monitoring.promql.memory import MemoryQuerier
 
 _LOAD = re.compile(r"load\s+(\S+)\Z")
 _INSTANT = re.compile(
@@ -57,6 +57,16 @@ class Case:
 
     def expects(self, what: str) -> list[Expectation]:
         return [each for each in self.expectations if each.what == what]
+
+
+def parse_duration(text: str) -> int:
+    """Return milliseconds; a bare number counts seconds."""
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return round(float(text) * 1000)
+    found = milliseconds_of(text)
+    if found is None:
+        raise NotationError(f"{text!r} is no duration")
+    return found
 
 
 def read_script(path: Path) -> Iterator[Case]:

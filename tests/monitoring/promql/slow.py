@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from monitoring.labels import METRIC_NAME, Labels, MatchOp, make_labels, matches_all
 from monitoring.promql import parse
+from monitoring.promql.notation import STALE
 from monitoring.promql.syntax import (
     Aggregation,
     AtKind,
@@ -31,7 +32,6 @@ from monitoring.promql.syntax import (
 )
 from tests.monitoring.promql import slow_windows
 from tests.monitoring.promql.memory import MemoryQuerier
-from tests.monitoring.promql.notation import STALE
 from tests.monitoring.promql.slow_windows import Sample, Window
 
 _LOOKBACK_MS = 300_000

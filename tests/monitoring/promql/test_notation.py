@@ -5,12 +5,12 @@ import math
 import pytest
 
 from monitoring.labels import make_labels
-from tests.monitoring.promql.notation import (
+from monitoring.promql.notation import (
     NotationError,
-    parse_duration,
     parse_metric,
     parse_points,
 )
+from tests.monitoring.promql.script import parse_duration
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +42,12 @@ def test_a_stale_marker_is_a_nan_of_its_own(text):
 def test_native_histograms_are_refused():
     with pytest.raises(NotationError, match="native histograms"):
         parse_points("{{schema:0 sum:1}}")
+
+
+@pytest.mark.parametrize("text", ["1x1000001", "1x999999 2", "_x9999999"])
+def test_a_word_does_not_stand_for_more_samples_than_memory_has(text):
+    with pytest.raises(NotationError, match="1000000 samples"):
+        parse_points(text)
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.telemetry import STALE_NAN_BITS
 
-STALE = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
+STALE: float = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 
-_UNITS_MS = {
-    "ms": 1,
-    "s": 1000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-    "y": 31_536_000_000,
-}
-_DURATION_PART = re.compile(r"(\d+)(ms|[smhdwy])")
+# What one text may stand for: a hundred thousand of `1x9` are few words.
+MAX_POINTS = 1_000_000
+
 _STRING = r'"(?:\\.|[^"\\])*"'
 _LABEL = re.compile(rf"\s*({_STRING}|[\w.:]+)\s*(?:=\s*({_STRING}))?\s*(?:,|\Z)")
 _METRIC = re.compile(
@@ -29,7 +22,7 @@ _METRIC = re.compile(
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|[iI]nf|NaN)"
 _POINT = re.compile(
     rf"(?:(?P<gap>_)|(?P<stale>stale)|(?P<start>{_NUMBER})(?P<change>{_NUMBER})?)"
-    r"(?:x(?P<times>\d+))?\Z"
+    r"(?:x(?P<times>\d{1,9}))?\Z"
 )
 
 
@@ -37,18 +30,8 @@ class NotationError(ValueError):
     """The text is not in the notation, or asks for what the engine does not have."""
 
 
-def parse_duration(text: str) -> int:
-    """Return milliseconds; a bare number counts seconds."""
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return round(float(text) * 1000)
-    parts = _DURATION_PART.findall(text)
-    if not parts or "".join(a + b for a, b in parts) != text:
-        raise NotationError(f"{text!r} is no duration")
-    return sum(int(count) * _UNITS_MS[unit] for count, unit in parts)
-
-
 def parse_metric(text: str) -> tuple[Labels, str]:
-    """Return the labels at the start of the text, and the rest of it."""
+    """Return the labels at the start of the text, and the rest. Raises NotationError."""
     found = _METRIC.match(text)
     if found is None or not found[0]:
         raise NotationError(f"{text!r} does not start with a metric")
@@ -75,22 +58,31 @@ def _unquote(text: str) -> str:
 
 
 def parse_points(text: str) -> list[float | None]:
-    """Return the samples one after the other, None for a gap."""
-    return [point for word in text.split() for point in _expand(word)]
+    """Return the samples one after the other, None for a gap. Raises NotationError."""
+    points: list[float | None] = []
+    for word in text.split():
+        points += _expand(word)
+        _refuse_over(len(points))
+    return points
 
 
-def _expand(word: str) -> Iterator[float | None]:
+def _expand(word: str) -> Sequence[float | None]:
     if word.startswith("{{"):
         raise NotationError("native histograms are not supported")
     found = _POINT.match(word)
     if found is None:
         raise NotationError(f"{word!r} is no sample")
     times = int(found["times"] or 0)
+    _refuse_over(times)
     if found["gap"]:
-        yield from [None] * max(1, times)
-    elif found["stale"]:
-        yield STALE
-    else:
-        start, change = float(found["start"]), float(found["change"] or 0)
-        # a+bxn is a and n more.
-        yield from (start + change * n if n else start for n in range(times + 1))
+        return [None] * max(1, times)
+    if found["stale"]:
+        return [STALE]
+    start, change = float(found["start"]), float(found["change"] or 0)
+    # a+bxn is a and n more.
+    return [start + change * n if n else start for n in range(times + 1)]
+
+
+def _refuse_over(points: int) -> None:
+    if points > MAX_POINTS:
+        raise NotationError(f"a series may have {MAX_POINTS} samples")
