@@ -154,6 +154,8 @@ class KnownSelections:
         return known if known is not None and known.index is index else None
 
     def put(self, organization_id: int, question: Question, found: Selected) -> None:
+        if len(found) > self.MOST_ROWS:
+            return
         with self._lock:
             known = self._by_organization.setdefault(organization_id, {})
             if self._is_over(known, found):

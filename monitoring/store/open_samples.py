@@ -19,7 +19,7 @@ from monitoring.store.blocks import Int64s, Samples
 from monitoring.store.open_blocks import LastUsed
 
 # What is kept may take so much memory: a small machine has less.
-MOST_BYTES = min(2**28, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 64)
+MOST_BYTES = min(2**27, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 64)
 # Smaller blocks are quickly read, and soon merged.
 LEAST_SAMPLES = 8192
 

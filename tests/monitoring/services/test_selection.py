@@ -60,6 +60,17 @@ def test_no_more_is_kept_than_there_is_room_for(known):
     assert known.get(1, index, LOAD) is not None
 
 
+def test_a_selection_that_is_too_large_is_not_kept(known):
+    known.MOST_ROWS = 1
+    index = index_of("up", "up", "load")
+    known.put(1, LOAD, selected(index, LOAD))
+
+    known.put(1, UP, selected(index, UP))
+
+    assert known.get(1, index, UP) is None
+    assert known.get(1, index, LOAD) is not None
+
+
 def test_organizations_that_asked_long_ago_are_forgotten(known):
     index = index_of("up")
     for organization in range(KnownSelections.MOST_ORGANIZATIONS + 1):
