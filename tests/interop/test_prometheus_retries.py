@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from tests.interop.full_inbox import idle_workers, refusal
 from tests.interop.pairs import PATIENCE, Pair, await_equal, await_samples
-from tests.platform import Platform
 
 pytestmark = pytest.mark.interop
 
@@ -69,21 +65,6 @@ def counter(pair: Pair, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
-@contextlib.contextmanager
-def idle_workers(platform: Platform) -> Iterator[None]:
-    """Let the workers stand still, so that nobody drains the inbox."""
-    pids = platform.pids("qcluster")
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 def await_more(pair: Pair, name: str, than: float) -> None:
     deadline = time.monotonic() + PATIENCE
     while counter(pair, name) <= than:
@@ -106,12 +87,9 @@ def test_whatever_is_killed_every_sample_arrives_once(pair):
 def test_while_the_inbox_is_full_prometheus_waits(pair):
     before = counter(pair, "samples_retried_total")
 
-    with idle_workers(pair.platform), pair.platform.client(pair.token) as client:
+    with idle_workers(pair.platform):
         await_more(pair, "samples_retried_total", before)
-        refused = client.post(
-            f"{pair.platform.url}/loki/api/v1/push",
-            json={"streams": [{"stream": {"a": "b"}, "values": [["1", "x"]]}]},
-        )
+        refused = refusal(pair.platform, pair.token)
         await_samples(pair.sender, 6)
 
     assert refused.status_code == 429
