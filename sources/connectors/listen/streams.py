@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -120,7 +120,8 @@ class Streams:
     async def _look_after_idle(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self._end_idle()
+            if not self._is_paused:
+                await self._end_idle()
 
     def admit(self, connection: _Connection) -> str:
         """Return the name of who connects, empty when that is not allowed."""
@@ -155,13 +156,12 @@ class Streams:
             if not connection.transport.is_closing():
                 connection.transport.resume_reading()
 
-    def _end_idle(self) -> None:
-        if self._is_paused:
-            return
+    async def _end_idle(self) -> None:
         oldest = asyncio.get_running_loop().time() - self.terms.idle_seconds
-        for connection in list(self.connections):
-            if connection.last_seen < oldest:
-                connection.transport.close()
+        silent = [one for one in self.connections if one.last_seen < oldest]
+        await self._read_the_rest(silent)
+        for connection in silent:
+            connection.transport.close()
 
     # --- The end ---------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Streams:
         if self._is_paused:
             self._resume()
         await self._say_farewell()
-        await self._read_the_rest()
+        await self._read_the_rest(self.connections)
         for connection in list(self.connections):
             connection.transport.abort()
         # Each hears of it in the next round of the loop, or the one behind that.
@@ -206,7 +206,7 @@ class Streams:
     async def _say_farewell(self) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for raw in self._sockets():
+        for raw in _sockets(self.connections):
             with contextlib.suppress(OSError):
                 raw.shutdown(socket.SHUT_WR)
         while self.connections and loop.time() < start + _FAREWELL_SECONDS:
@@ -215,19 +215,20 @@ class Streams:
                 return
             await asyncio.sleep(_QUIET_SECONDS / 10)
 
-    async def _read_the_rest(self) -> None:
+    async def _read_the_rest(self, connections: Collection[_Connection]) -> None:
         """Let the system acknowledge no more, and read what it has, if it can be held."""
-        for raw in self._sockets():
+        for raw in _sockets(connections):
             deafen(raw)
         while not self._is_paused:
             await asyncio.sleep(0)
-            if not any(map(unread, self._sockets())):
+            if not any(map(unread, _sockets(connections))):
                 return
 
-    def _sockets(self) -> list[socket.socket]:
-        """Return those of connections that are still read."""
-        return [
-            connection.transport.get_extra_info("socket")
-            for connection in self.connections
-            if not connection.transport.is_closing()
-        ]
+
+def _sockets(connections: Collection[_Connection]) -> list[socket.socket]:
+    """Return those of connections that are still read."""
+    return [
+        connection.transport.get_extra_info("socket")
+        for connection in connections
+        if not connection.transport.is_closing()
+    ]
