@@ -114,15 +114,15 @@ class Collector:
         try:
             if runner.finish() and self._stepped_at is not None:
                 self._bring_in(runner, self._stepped_at)
-        except (BacklogFullError, DatabaseFailure) as error:
+        except DatabaseFailure as error:
             logger.critical("Source %s lost what it held: %s", runner.spec.name, error)
         runner.close()
 
     def _bring_in(self, runner: Runner, now: datetime) -> None:
-        """Raises BacklogFullError and django.db.Error."""
+        """Store all of it, as nobody would send it again. Raises django.db.Error."""
         while (harvest := runner.poll(now)) is not None:
             load = Load.of(runner, harvest)
-            store([load], now)
+            store([load], now, beyond_limit=True)
             runner.settle(Outcome.STORED, now)
             self._count(load)
 

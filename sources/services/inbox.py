@@ -93,14 +93,17 @@ def deposit(
     moves: Sequence[StreamMove] = (),
     receipts: Sequence[Receipt] = (),
     wake: bool = True,
+    beyond_limit: bool = False,
 ) -> None:
     """Store everything in one transaction, or nothing, and wake the workers.
 
-    Who deposits in quick succession wakes them himself, after the last of them.
+    Who deposits in quick succession wakes them himself, after the last of them. What
+    would be lost otherwise may go beyond the limit of the backlog.
     Raises BacklogFullError, CursorConflictError, DuplicateReceiptError.
     """
     counts = _counts(arrivals)
-    backlog.check(counts)
+    if not beyond_limit:
+        backlog.check(counts)
     # A single statement is a transaction of its own: two round trips less a push.
     alone = not (receipts or advances or moves or any(a.rejected for a in arrivals))
     with nullcontext() if alone else transaction.atomic():

@@ -48,7 +48,7 @@ class Load:
             size = rejected = 0
 
 
-def store(loads: Sequence[Load], now: datetime) -> None:
+def store(loads: Sequence[Load], now: datetime, *, beyond_limit: bool = False) -> None:
     """Deposit all of them, with their cursors' advances, or nothing.
 
     Raises CursorConflictError, BacklogFullError and django.db.Error.
@@ -65,6 +65,7 @@ def store(loads: Sequence[Load], now: datetime) -> None:
             for load in loads
             if (move := load.harvest.move)
         ],
+        beyond_limit=beyond_limit,
     )
 
 

@@ -86,6 +86,20 @@ def test_stopping_stores_what_was_read(collecting_):
     assert lines() == ["hello"]
 
 
+def test_stopping_stores_what_was_read_though_the_inbox_is_full(collecting_, settings):
+    """Its senders have been told that it arrived."""
+    port = free_port()
+    collecting_.source(port=port, transport="tcp")
+    collecting_.step()
+    settings.INGEST_BACKLOG_LIMIT = 0
+    send(port, b"<13>hello")
+    collecting_.step_until(lambda: collecting_.collector.counts["refused"])
+
+    collecting_.collector.stop()
+
+    assert lines() == ["hello"]
+
+
 def test_an_edited_source_keeps_what_it_had_read(collecting_):
     port = free_port()
     source = collecting_.source(port=port, transport="tcp")
