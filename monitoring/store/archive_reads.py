@@ -15,7 +15,8 @@ from monitoring.store import interface, parquet, vault
 from monitoring.store.blocks import Int64s, LogLines, Samples, encode_logs
 from monitoring.store.connection import fetch
 from monitoring.store.interface import LogScan
-from monitoring.store.logs import StoredBlock, filter_conditions
+from monitoring.store.log_conditions import filter_conditions
+from monitoring.store.logs import StoredBlock
 from monitoring.store.samples import day_of_ms, narrow
 from monitoring.store.tombstones import (
     NS_IN_MS,

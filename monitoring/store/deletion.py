@@ -26,9 +26,9 @@ from monitoring.store import (
 )
 from monitoring.store.blocks import Int64s, decode_logs, decode_samples
 from monitoring.store.connection import Row, copy_in, execute, fetch
-from monitoring.store.logs import COLUMNS as LOG_COLUMNS
-from monitoring.store.logs import MERGED
-from monitoring.store.logs import block_row as log_row
+from monitoring.store.log_writing import COLUMNS as LOG_COLUMNS
+from monitoring.store.log_writing import MERGED
+from monitoring.store.log_writing import block_row as log_row
 from monitoring.store.samples import PLACED, day_of_ms
 from monitoring.store.samples import block_row as sample_row
 from monitoring.store.tombstones import METRICS, NS_IN_MS, Tombstone, unit_of

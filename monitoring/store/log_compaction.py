@@ -29,7 +29,7 @@ from monitoring.store.compaction import (
     tier,
 )
 from monitoring.store.connection import copy_in, fetch
-from monitoring.store.logs import COLUMNS, FINISHED, MERGED, block_row
+from monitoring.store.log_writing import COLUMNS, FINISHED, MERGED, block_row
 
 # What one merge may load.
 MAX_MERGED_LINES = 4 * MAX_LINES

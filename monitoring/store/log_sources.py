@@ -18,6 +18,7 @@ from monitoring.store.archive_reads import LinePiece
 from monitoring.store.blocks import Int64s, decode_logs, encode_logs
 from monitoring.store.connection import fetch, snapshot
 from monitoring.store.interface import LogScan
+from monitoring.store.log_conditions import day_of_ns
 from monitoring.store.logs import StoredBlock
 from monitoring.store.tombstones import LOGS, Tombstone, pending, visible_lines
 
@@ -159,7 +160,7 @@ def _without_hidden(
 
 
 def _payload(block: StoredBlock) -> bytes | None:
-    day = logs.day_of_ns(block.min_ts)
+    day = day_of_ns(block.min_ts)
     rows = fetch(
         "SELECT payload FROM monitoring_logblock WHERE day = %s AND id = %s",
         [day, block.id],

@@ -1,68 +1,27 @@
-"""Log blocks in PostgreSQL: written per stream, drain and day; searched block by block."""
+"""Log blocks in PostgreSQL: found, opened, and looked into block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from monitoring.store import blocks, log_search, partitions, tokens
-from monitoring.store.blocks import (
-    HEAD_LENGTH,
-    MAX_BYTES,
-    MAX_LINES,
-    Int64s,
-    LogLines,
-    decode_head,
-    open_logs,
-    split_logs,
-)
-from monitoring.store.connection import Row, copy_in, fetch, stream
+from monitoring.store.blocks import HEAD_LENGTH, Int64s, decode_head, open_logs
+from monitoring.store.connection import Row, fetch, stream
 from monitoring.store.interface import LogScan
+from monitoring.store.log_conditions import conditions
 from monitoring.store.log_heads import LogHead
 from monitoring.store.open_blocks import LEAST_TEXT, OpenBlock, open_blocks
-from monitoring.store.parallel import in_parallel
-from monitoring.store.samples import DAY_MS, day_of_ms
 from monitoring.store.stored_text import StoredText
 from monitoring.store.text_columns import Rows
 from monitoring.telemetry import LEVEL_WORDS
 
-NS_IN_MS = 1_000_000
-DAY_NS = DAY_MS * NS_IN_MS
-
-# How far a block has come: as appended, merged, merged with all of its day.
-FRESH, MERGED, FINISHED = 0, 1, 2
-
-# Blocks of one append, from which on they are made one by one.
-MANY_STREAMS = 200
-
 # Blocks fetched at once: first few, for a page is often full soon; never so many that
 # the processors wait for them.
 FIRST_FETCH, LARGEST_FETCH = 2, 16
-
-COLUMNS = {
-    "day": "date",
-    "organization_id": "int8",
-    "stream_id": "int8",
-    "level": "int2",
-    "min_ts": "int8",
-    "max_ts": "int8",
-    "count": "int4",
-    "size": "int4",
-    "level_counts": "int4[]",
-    "token_filter": "bytea",
-    "payload": "bytea",
-}
-
-_OF_INTEREST = """
-  organization_id = %s AND day BETWEEN %s AND %s AND max_ts >= %s AND min_ts < %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,64 +63,6 @@ class StoredBlock:
         return self.payload
 
 
-def append_logs(
-    organization_id: int,
-    streams: Int64s,
-    ts_ns: Int64s,
-    levels: npt.NDArray[np.int8],
-    text: pa.Table,
-    *,
-    now: datetime,
-) -> None:
-    """Write one block per stream and day; the columns hold a value for each line."""
-    days = ts_ns // DAY_NS
-    order = np.lexsort((ts_ns, days, streams))
-    if not np.array_equal(order, np.arange(len(order))):
-        streams, days, ts_ns = streams[order], days[order], ts_ns[order]
-        levels, text = levels[order], text.take(pa.array(order))
-    text = text.combine_chunks()
-    partitions.ensure(
-        {day_of_ns(int(day) * DAY_NS) for day in np.unique(days)}, now=now
-    )
-    changes = np.flatnonzero((np.diff(streams) != 0) | (np.diff(days) != 0)) + 1
-    bounds = [0, *changes.tolist(), len(streams)]
-    every = LogLines(ts_ns, levels, ts_ns, ts_ns, text)  # No origin is stored yet.
-    pieces = (
-        (int(streams[start]), piece)
-        for start, end in pairwise(bounds)
-        for piece in split_logs(every.slice(start, end))
-    )
-    rows = in_parallel(lambda p: block_row(organization_id, p[0], FRESH, p[1]), pieces)
-    if len(bounds) > MANY_STREAMS:
-        # Handing over such small blocks takes longer than making them.
-        rows = (block_row(organization_id, pk, FRESH, piece) for pk, piece in pieces)
-    copy_in(partitions.LOGS, COLUMNS, list(rows))
-
-
-def day_of_ns(ts_ns: int) -> date:
-    return day_of_ms(ts_ns // NS_IN_MS)
-
-
-def block_row(organization_id: int, stream_id: int, level: int, lines: LogLines) -> Row:
-    """A block as appended says its lines' origins by its own id."""
-    raw = lines.raw
-    full = len(lines) > MAX_LINES // 2 or len(raw) > MAX_BYTES // 2
-    first, last = int(lines.ts_ns[0]), int(lines.ts_ns[-1])
-    return (
-        day_of_ns(first),
-        organization_id,
-        stream_id,
-        MERGED if full and level == FRESH else level,
-        first,
-        last,
-        len(lines),
-        len(raw),
-        lines.level_counts,
-        tokens.build_filter(raw),
-        blocks.encode_logs(lines, keep_origin=level > FRESH, small=level > FRESH),
-    )
-
-
 _COLUMNS = "id, stream_id, min_ts, max_ts, level_counts, size"
 _UNLESS_KEPT = "CASE WHEN id = ANY(%s::bigint[]) THEN NULL ELSE payload END"
 
@@ -184,7 +85,7 @@ def blocks_in_order(
     reader who stops early has touched little.
     """
     order = "max_ts DESC" if newest_first else "min_ts"
-    where, parameters = _conditions(scan)
+    where, parameters = conditions(scan)
     query = (
         f"SELECT {_COLUMNS}, {_UNLESS_KEPT}"  # noqa: S608 - constants
         f" FROM monitoring_logblock WHERE {where} ORDER BY {order}"
@@ -222,7 +123,7 @@ def blocks_to_count(
     if scan.filters:
         kept = open_blocks.all()
         asked, parameters = _UNLESS_KEPT, [list(kept)]
-    where, more = _conditions(scan)
+    where, more = conditions(scan)
     query = f"SELECT {_COLUMNS}, {asked} FROM monitoring_logblock WHERE {where}"  # noqa: S608 - constants
     with stream(query, [*parameters, *more]) as cursor:
         while rows := cursor.fetchmany(LARGEST_FETCH):
@@ -242,62 +143,12 @@ def checked(
 def streams_with_lines(organization_id: int, start_ns: int, end_ns: int) -> list[int]:
     """Return the ids of streams that have a block in or around the range."""
     scan = LogScan(organization_id, start_ns, end_ns)
-    where, parameters = _conditions(scan)
+    where, parameters = conditions(scan)
     rows = fetch(
         f"SELECT DISTINCT stream_id FROM monitoring_logblock WHERE {where}",  # noqa: S608 - constants
         parameters,
     )
     return [row[0] for row in rows]
-
-
-def _conditions(scan: LogScan) -> tuple[str, list[Any]]:
-    """Return the SQL condition for blocks that may have wanted lines."""
-    parts = [_OF_INTEREST]
-    parameters: list[Any] = [
-        scan.organization_id,
-        day_of_ns(scan.start_ns),
-        day_of_ns(scan.end_ns),
-        scan.start_ns,
-        scan.end_ns,
-    ]
-    if scan.streams is not None:
-        parts.append("stream_id = ANY(%s::bigint[])")
-        parameters.append(list(scan.streams))
-    test, more = filter_conditions(scan)
-    return " AND ".join([*parts, test]), [*parameters, *more]
-
-
-def filter_conditions(scan: LogScan) -> tuple[str, list[Any]]:
-    """Return the SQL condition for levels and texts, of blocks and archived pieces."""
-    parts = ["true"]
-    parameters: list[Any] = []
-    if not scan.any_level:
-        # PostgreSQL counts array elements from 1.
-        counts = [f"level_counts[{level + 1}]" for level in sorted(scan.levels)]
-        parts.append(f"{' + '.join(counts) or 0} > 0")
-    for clause in log_search.clauses(scan.filters):
-        test, hashes = _may_satisfy(clause)
-        parts.append(test)
-        parameters += hashes
-    return " AND ".join(parts), parameters
-
-
-def _may_satisfy(clause: log_search.Clause) -> tuple[str, list[int]]:
-    """Return the SQL test for blocks that may contain one of the clause's texts."""
-    # `substring` of an uncompressed column reads one page, not the whole filter.
-    bits = "(octet_length(token_filter) * 8 - 1)"
-    probe = (
-        f"get_bit(substring(token_filter FROM ((%s & {bits}) >> 3) + 1 FOR 1), %s) = 1"
-    )
-    choices, parameters = ["octet_length(token_filter) = 0"], []
-    for text in clause:
-        hashes = tokens.probes(text)
-        if not hashes:
-            return "true", []
-        choices.append(" AND ".join([probe] * len(hashes)))
-        for hashed in hashes:
-            parameters += [hashed, hashed & 7]
-    return "(" + " OR ".join(f"({choice})" for choice in choices) + ")", parameters
 
 
 def wanted_rows(

@@ -17,7 +17,7 @@ from monitoring.store.log_compaction import compact_logs
 from monitoring.store.log_reads import count_logs, log_volume, read_logs
 from monitoring.store.log_scans import count_windows, scan_logs
 from monitoring.store.log_sources import streams_with_lines
-from monitoring.store.logs import append_logs
+from monitoring.store.log_writing import append_logs
 from monitoring.store.partitions import ensure as prepare
 from monitoring.store.progress import progress
 from monitoring.store.rollups import Coverage

@@ -8,6 +8,7 @@ from monitoring.store import (
     blocks,
     compaction,
     log_compaction,
+    log_writing,
     logs,
     sample_compaction,
     tokens,
@@ -24,7 +25,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(sample_compaction, "MAX_BLOCK_SAMPLES", 4)
     monkeypatch.setattr(sample_compaction, "FULL_SAMPLES", 3)
     monkeypatch.setattr(sample_compaction, "MAX_MERGED_SAMPLES", 12)
-    for module in (blocks, logs, log_compaction):
+    for module in (blocks, log_writing, log_compaction):
         monkeypatch.setattr(module, "MAX_LINES", 6)
     monkeypatch.setattr(log_compaction, "MAX_MERGED_LINES", 16)
     monkeypatch.setattr(tokens, "MIN_FILTERED_BYTES", 16)
