@@ -148,7 +148,11 @@ def _varint(number: int) -> bytes:
 
 def text_of(value: Any) -> str:
     """Return an AnyValue as text; arrays and maps are compact JSON."""
-    plain = plain_of(value)
+    return text_of_plain(plain_of(value))
+
+
+def text_of_plain(plain: Any) -> str:
+    """Return what `plain_of` has returned as text."""
     if isinstance(plain, str):
         return plain
     if isinstance(plain, float) and plain.is_integer() and abs(plain) < 1e15:  # noqa: PLR2004 - exact

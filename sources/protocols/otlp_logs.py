@@ -6,6 +6,7 @@ Attributes have their names as labels and fields have them: `service.name` is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -14,8 +15,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 
 from monitoring.telemetry import Level, LogBatch
-from sources.protocols import Decoded, Terms, otlp
+from sources.protocols import Decoded, Terms, otlp, otlp_json_logs
 from sources.protocols.log_rows import LogRows, label_name, level_or_none
+from sources.protocols.otlp_json_logs import Attribute, OtherShapeError, Record, Scope
 
 # Loki's default_resource_attributes_as_index_labels.
 _LABELS = frozenset(
@@ -49,17 +51,53 @@ _MOST_TOLD = 5
 
 def decode(body: bytes, encoding: str, terms: Terms) -> Decoded[LogBatch]:
     """`encoding` is otlp.PROTOBUF or otlp.JSON. Raises MalformedBodyError."""
-    request = otlp.parse(body, encoding, ExportLogsServiceRequest)
     rows = LogRows(terms)
     place = 0
-    for resource_logs in request.resource_logs:
-        labels, resource = _resource(resource_logs.resource.attributes)
-        for scope_logs in resource_logs.scope_logs:
-            common = {**resource, **_scope(scope_logs.scope)}
-            for record in scope_logs.log_records:
-                _add(rows, place, record, labels, common)
-                place += 1
+    for scope in _scopes(body, encoding):
+        labels, resource = _resource(scope.resource)
+        common = {**resource, **_scope(scope)}
+        for record in scope.records:
+            _add(rows, place, record, labels, common)
+            place += 1
     return rows.decoded()
+
+
+def _scopes(body: bytes, encoding: str) -> list[Scope]:
+    if encoding == otlp.JSON:
+        try:
+            return otlp_json_logs.read(body)
+        except OtherShapeError:
+            pass
+    request = otlp.parse(body, encoding, ExportLogsServiceRequest)
+    return [
+        Scope(
+            _attributes(resource_logs.resource.attributes),
+            scope_logs.scope.name,
+            scope_logs.scope.version,
+            _attributes(scope_logs.scope.attributes),
+            [_record(record) for record in scope_logs.log_records],
+        )
+        for resource_logs in request.resource_logs
+        for scope_logs in resource_logs.scope_logs
+    ]
+
+
+def _attributes(attributes: Any) -> list[Attribute]:
+    return [Attribute(pair.key, otlp.text_of(pair.value)) for pair in attributes]
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        record.time_unix_nano,
+        record.observed_time_unix_nano,
+        record.severity_number,
+        record.severity_text,
+        otlp.text_of(record.body),
+        _attributes(record.attributes),
+        record.trace_id.hex(),
+        record.span_id.hex(),
+        record.event_name,
+    )
 
 
 def response(decoded: Decoded[LogBatch]) -> ExportLogsServiceResponse:
@@ -74,50 +112,52 @@ def response(decoded: Decoded[LogBatch]) -> ExportLogsServiceResponse:
     return answer
 
 
-def _resource(attributes: Any) -> tuple[dict[str, str], dict[str, str]]:
+def _resource(
+    attributes: Sequence[Attribute],
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return the labels and the fields of a resource."""
     labels: dict[str, str] = {}
     fields: dict[str, str] = {}
     for pair in attributes:
-        text = otlp.text_of(pair.value)
-        (labels if pair.key in _LABELS else fields)[label_name(pair.key)] = text
+        kept = labels if pair.key in _LABELS else fields
+        kept[label_name(pair.key)] = pair.text
     if not labels.get(_SERVICE):
         labels[_SERVICE] = _UNKNOWN_SERVICE
     return labels, fields
 
 
-def _scope(scope: Any) -> dict[str, str]:
+def _scope(scope: Scope) -> dict[str, str]:
     fields = {"scope_name": scope.name, "scope_version": scope.version}
     fields |= _texts(scope.attributes)
     return {name: text for name, text in fields.items() if text}
 
 
-def _texts(attributes: Any) -> dict[str, str]:
-    return {label_name(pair.key): otlp.text_of(pair.value) for pair in attributes}
+def _texts(attributes: Sequence[Attribute]) -> dict[str, str]:
+    return {label_name(pair.key): pair.text for pair in attributes}
 
 
 def _add(
     rows: LogRows,
     place: int,
-    record: Any,
+    record: Record,
     labels: dict[str, str],
     common: dict[str, str],
 ) -> None:
-    time_ns = record.time_unix_nano or record.observed_time_unix_nano or None
+    time_ns = record.time_ns or record.observed_ns or None
     if time_ns is not None and time_ns > _MOST_NS:
         rows.reject(place, f"timeUnixNano {time_ns} is out of range")
         return
     fields = {**common, **_texts(record.attributes), **_identity(record)}
-    line = otlp.text_of(record.body) or record.event_name
-    level = _level(record.severity_number, record.severity_text)
+    line = record.body or record.event_name
+    level = _level(record.severity, record.severity_text)
     rows.add(place, line, time_ns=time_ns, level=level, labels=labels, fields=fields)
 
 
-def _identity(record: Any) -> dict[str, str]:
+def _identity(record: Record) -> dict[str, str]:
     """Return what tells the record's trace and event; the words of Loki."""
     fields = {
-        "trace_id": record.trace_id.hex(),
-        "span_id": record.span_id.hex(),
+        "trace_id": record.trace_id,
+        "span_id": record.span_id,
         "severity_text": record.severity_text,
         "event_name": record.event_name,
     }
