@@ -124,7 +124,7 @@ def take_level(
 ) -> Level | None:
     """Remove the first of these members that names a level, and return that."""
     for name in names:
-        level = level_or_none(flat.get(name))
+        level = level_or_none(flat[name]) if name in flat else None
         if level is not None:
             del flat[name]
             return level

@@ -36,6 +36,14 @@ def texts_of_column(column: pa.Array) -> pa.Array:
 
 def texts_of_values(values: Sequence[Any]) -> pa.Array:
     """Return values of any kind as texts; an object or array as compact JSON."""
+    try:
+        # Most columns are texts and nothing else, which Arrow checks itself.
+        return pa.array(values, pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return _texts_of_kinds(values)
+
+
+def _texts_of_kinds(values: Sequence[Any]) -> pa.Array:
     texts = [value if isinstance(value, str) else _text(value) for value in values]
     floats = [row for row, value in enumerate(values) if type(value) is float]
     if floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -170,7 +171,7 @@ def size_of(lines: pa.Array) -> int:
 
 def field_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
     """Return the columns "field.<name>" of flat rows; the first names have them."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = list(dict.fromkeys(chain.from_iterable(rows)))
     chosen = [name for name in names if 0 < len(name) <= MAX_FIELD_NAME]
     chosen = [name for name in chosen if "\x00" not in name and name != OTHERS]
     if len(chosen) != len(names) or len(names) > MAX_FIELDS:
