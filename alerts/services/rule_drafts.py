@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,18 @@ class InvalidRuleError(ValueError):
     def __init__(self, fields: Errors) -> None:
         self.fields = fields
         # What to mend, without saying where.
-        self.sentences = [str(text) for texts in fields.values() for text in texts]
+        self.sentences = list(_sentences(fields))
         super().__init__("; ".join(self.sentences))
+
+
+def _sentences(found: Any) -> Iterator[str]:
+    if isinstance(found, Mapping):
+        found = list(found.values())
+    if isinstance(found, list):
+        for each in found:
+            yield from _sentences(each)
+    else:
+        yield str(found)
 
 
 @dataclass(frozen=True, slots=True)
