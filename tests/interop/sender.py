@@ -28,7 +28,7 @@ remote_write:
   authorization: {{credentials: {token}}}
   metadata_config: {{send_interval: 1s}}
   queue_config: {{min_backoff: 30ms, max_backoff: 500ms, batch_send_deadline: 200ms,
-    min_shards: 1, max_shards: 1, retry_on_http_429: true}}
+    min_shards: 1, max_shards: 1}}
 """
 
 

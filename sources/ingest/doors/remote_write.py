@@ -91,13 +91,18 @@ def _encoding(headers: Headers) -> str:
 
 
 def _refuse(error: RefusedError, headers: Headers) -> Answer:
+    """Refuse a full inbox as unavailable: after a 429 Prometheus drops what it sent.
+
+    It sends that again only where its retry_on_http_429 is set, which it is not.
+    """
+    status = 503 if error.code == "backlog_full" else error.status
     text = error.detail
     if error.code == "unsupported_encoding":
         text = (
             f"{_encoding(headers)[:60]} encoding (compression) is not accepted by this "
             f"server; only {_SNAPPY} is acceptable"
         )
-    return Answer.text(error.status, f"{text}\n", {**error.headers, **_counts(0, 0)})
+    return Answer.text(status, f"{text}\n", {**error.headers, **_counts(0, 0)})
 
 
 DOORS = tuple(

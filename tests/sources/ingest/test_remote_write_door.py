@@ -11,6 +11,7 @@ import pytest
 from monitoring.services import queries
 from monitoring.telemetry import SampleBatch
 from sources.models import InboxBatch
+from sources.services.backlog import backlog
 from sources.services.pipeline import drain
 from tests.factories import remote_write as bodies
 from tests.factories.accounts import make_token
@@ -165,6 +166,17 @@ def test_a_message_that_is_unknown_is_refused_before_it_is_unpacked(sender):
     answer = sender.post(WRITE, b"no snappy", Content_Type="application/json")
 
     assert answer.status_code == 415
+    assert written(answer) == ("0", "0", "0")
+
+
+def test_a_full_inbox_is_told_as_what_prometheus_sends_again(sender, settings, now_ms):
+    settings.INGEST_BACKLOG_LIMIT = 0
+    backlog.forget()
+    answer = push(sender, bodies.request(bodies.series(UP, [(1.0, now_ms)])))
+    backlog.forget()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "0")
+    assert answer.text.startswith("Too much waits to be stored already")
     assert written(answer) == ("0", "0", "0")
 
 
