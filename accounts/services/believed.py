@@ -66,6 +66,11 @@ class Believed(Generic[Value]):
             self._kept.pop(key, None)
             self._times_forgotten += 1
 
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self._times_forgotten += 1
+
     def _keep(self, key: object, value: Value | RefusalError, asked_at: int) -> None:
         with self._lock:
             # An answer from before something changed may be the old one.

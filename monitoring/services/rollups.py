@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from accounts.scope import Scope
+from accounts.services.believed import Believed
 from monitoring.labels import Matcher
 from monitoring.promql.rolled import Buckets
 from monitoring.services import selection
@@ -16,6 +17,15 @@ from monitoring.store import engine
 from monitoring.store.rollup_columns import Rolled, join, roll
 from monitoring.store.rollups import WINDOW_MS, Coverage, window_end
 from monitoring.store.series_index import SeriesIndex
+
+# Where samples come too seldom for roll-ups of a minute, each question would ask for
+# them anew. What is rolled up since is there as samples, too, for much longer.
+_known_to_have_none: Believed[bool] = Believed(60.0)
+
+
+def forget() -> None:
+    """Ask for roll-ups again, as a new process does."""
+    _known_to_have_none.clear()
 
 
 def buckets(
@@ -39,6 +49,9 @@ def buckets(
     metrics = found.metrics
     if not metrics or len(metrics) >= selection.MANY_METRICS:
         return None
+    place = scope.organization_id, step_ms, tuple(metrics)
+    if _known_to_have_none.get(place):
+        return None
     covered = engine.rolled_up(
         scope.organization_id,
         metrics,
@@ -47,6 +60,9 @@ def buckets(
         start_ms=start_ms,
         end_ms=end_ms,
     )
+    if not covered.any_at_all:
+        _known_to_have_none.look_up(place, lambda: True)
+        return None
     windows = _windows(start_ms, end_ms)
     if 2 * len(covered.blocks) < len(windows) * len(metrics):
         return None

@@ -52,7 +52,7 @@ COLUMNS = {
 }
 
 # Kinds of rows that a reader is told.
-_ROLLED, _DUE, _FRESH, _HIDDEN = range(4)
+_ROLLED, _DUE, _FRESH, _HIDDEN, _ANY = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,12 @@ class Coverage:
     """Which windows can be answered from roll-ups of one step.
 
     `blocks` are (metric, end of the window, payload); `windows` are the same without
-    payload.
+    payload. `any_at_all` says whether the metrics have such roll-ups of any time.
     """
 
     step_ms: int
     blocks: Sequence[tuple[int, int, bytes]]
+    any_at_all: bool = True
 
     @property
     def windows(self) -> set[tuple[int, int]]:
@@ -209,6 +210,10 @@ WHERE b.organization_id = %(organization)s AND b.level = 0
   AND b.max_ts > %(start)s AND b.min_ts <= %(end)s
 UNION ALL
 SELECT {_HIDDEN}, 0, 0, 0, NULL FROM monitoring_deleterequest WHERE {PENDING}
+UNION ALL
+SELECT {_ANY}, 0, 0, 0, NULL WHERE EXISTS (
+  SELECT FROM {TABLE} WHERE organization_id = %(organization)s
+    AND step_ms = %(step)s AND metric_id = ANY(%(metrics)s::bigint[]))
 """  # noqa: S608 - constants
 
 
@@ -237,7 +242,8 @@ def coverage(
         return Coverage(step_ms, [])
     dirty = _not_rolled_up(rows)
     rolled = [(row[1], row[2], row[4]) for row in rows if row[0] == _ROLLED]
-    return Coverage(step_ms, [row for row in rolled if row[:2] not in dirty])
+    covered = [row for row in rolled if row[:2] not in dirty]
+    return Coverage(step_ms, covered, any(row[0] == _ANY for row in rows))
 
 
 def _not_rolled_up(rows: Sequence[Row]) -> set[tuple[int, int]]:

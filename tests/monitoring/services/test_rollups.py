@@ -10,7 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitoring import promql
+from monitoring import promql, services
 from monitoring.labels import Matcher, MatchOp
 from monitoring.services import compaction, queries
 from monitoring.services.append import append_samples
@@ -192,6 +192,21 @@ def test_late_samples_have_their_window_rolled_again(few_samples, scope):
         seen.append(max(next(iter(ask(queries.querier(scope), *question)[0].values()))))
 
     assert seen == [5_000.0, 5_000.0, 6_000.0, 6_000.0]
+
+
+def test_metrics_without_rollups_are_asked_for_them_once_in_a_while(few_samples, scope):
+    append(scope, steady("c_total", NOW_MS - DAY_MS, 4 * 60 * 24))
+    question = ("increase(c_total[1h])", NOW_MS - 22 * HOUR_MS, NOW_MS, HOUR_MS)
+    expected, infos = ask(queries.querier(scope), *question)
+    compact(scope)
+
+    soon, soon_infos = ask(queries.querier(scope), *question)
+    services.rollups.forget()
+    later, later_infos = ask(queries.querier(scope), *question)
+
+    assert soon == later == expected
+    assert infos == soon_infos == []
+    assert later_infos == ["PromQL info: answered from roll-ups of 1h"]
 
 
 def test_rollups_outlive_the_samples(few_samples, scope):
