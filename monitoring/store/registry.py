@@ -28,6 +28,8 @@ from monitoring.telemetry import packed_series
 # `last_seen` is written this seldom. With the age of cached ids it is true to within
 # seven hours, which is what the clean-up of unused series counts on.
 TOUCH_AFTER = timedelta(hours=6)
+# Of so many new label sets it is worth a look whether they can be taken at all.
+MANY_NEW = 1_000
 
 
 class LimitExceededError(Exception):
@@ -108,6 +110,10 @@ def _look_up(
     prints = {key: packed_fingerprint(p, salt=salt) for key, p in missing.items()}
     wanted = sorted(set(prints.values()))
     rows = _read(kind, owner, wanted)
+    new = len(wanted) - len(rows)
+    if new > MANY_NEW and new > limit():
+        # More than there may be at all: refused before anybody waits for the lock.
+        _check_limit(kind, owner, new, limit())
     if len(rows) < len(wanted) or _unused(rows, now):
         by_print = {prints[key]: unpack_labels(p) for key, p in missing.items()}
         rows = _register(kind, owner, by_print, limit, now)

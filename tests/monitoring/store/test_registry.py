@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from monitoring.models import Series
 from monitoring.store import registry
 from monitoring.store.known import GENERATION, KnownIds
-from monitoring.store.owner import Owner
+from monitoring.store.owner import Owner, lock
+from monitoring.store.registry import LimitExceededError
 from tests.factories.accounts import OrganizationFactory
 
 pytestmark = pytest.mark.integration
@@ -88,6 +89,26 @@ def test_drains_that_meet_the_same_new_series_agree():
 
     assert all(outcome == outcomes[0] for outcome in outcomes)
     assert Series.unscoped.filter(organization_id=owner.organization_id).count() == 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_than_may_be_at_all_is_refused_without_waiting_for_others(monkeypatch):
+    monkeypatch.setattr(registry, "MANY_NEW", 2)
+    owner = Owner(OrganizationFactory().pk, None)
+
+    def ask():
+        try:
+            with transaction.atomic():
+                registry.resolve_series(owner, series(3), limit=lambda: 2, now=NOW)
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        lock(owner)
+        refused = pool.submit(ask)
+
+        with pytest.raises(LimitExceededError, match="3 new series .* limit of 2"):
+            refused.result(timeout=20)
 
 
 @pytest.mark.django_db
