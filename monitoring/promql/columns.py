@@ -22,8 +22,9 @@ Pair = tuple[str, str]
 # Codes of several columns are joined into one number as long as that fits.
 _LARGEST_KEY = 2**62
 
-# A table outlives a question: so many groupings of it are kept.
+# A table outlives a question: so many groupings of it are kept, of so many groups.
 _MOST_KNOWN = 64
+_LARGEST_KNOWN = 4096
 
 T = TypeVar("T")
 
@@ -91,16 +92,37 @@ class ColumnarLabels(Sequence[Labels]):
     def _names(self) -> list[str]:
         return sorted(self._columns.keys() - self._hidden)
 
-    def once(self, key: object, find_out: Callable[[], T]) -> T:
-        """Return what there is to find out about these rows, known since the last time."""
+    def once(
+        self, key: object, find_out: Callable[[], T], *, size: Callable[[T], int]
+    ) -> T:
+        """Return what there is to find out about these rows, known since the last time.
+
+        Of what has more parts than a table should remember, nothing is kept.
+        """
         known = self._once.get(key)
         if known is not None:
             return cast("T", known)
         found = find_out()
-        if len(self._once) >= _MOST_KNOWN:
-            self._once.clear()
-        self._once[key] = found
+        if size(found) <= _LARGEST_KNOWN:
+            if len(self._once) >= _MOST_KNOWN:
+                self._once.clear()
+            self._once[key] = found
         return found
+
+    def view(self) -> ColumnarLabels:
+        """Return the same rows, for a question that makes label sets of its own.
+
+        What it finds out is shared; the label sets go with the question.
+        """
+        view = ColumnarLabels(self._columns, self._rows, hidden=self._hidden)
+        view._chosen, view._once = self._chosen, self._once
+        return view
+
+    def all_differ(self) -> bool:
+        def count() -> int:
+            return len(np.unique(self._keys(self._names)))
+
+        return self.once("different", count, size=lambda _: 1) == len(self)
 
     def take(self, rows: Ints) -> ColumnarLabels:
         taken = ColumnarLabels(self._columns, self._rows[rows], hidden=self._hidden)

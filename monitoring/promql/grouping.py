@@ -38,7 +38,11 @@ class Projection:
         """Return the number of what is left of each, and what the numbers stand for."""
         if not isinstance(labels, ColumnarLabels):
             return number(map(self, labels))
-        return labels.once(self, lambda: labels.numbered(self.names, keep=self.keep))
+        return labels.once(
+            self,
+            lambda: labels.numbered(self.names, keep=self.keep),
+            size=lambda found: len(found[1]),
+        )
 
     def numbered_together(
         self, ours: Sequence[Labels], theirs: Sequence[Labels]
@@ -96,7 +100,11 @@ class Groups:
     def of(cls, labels: Sequence[Labels], project: Projection) -> Groups:
         if not isinstance(labels, ColumnarLabels):
             return cls._of(labels, project)
-        return labels.once((cls, project), lambda: cls._of(labels, project))
+        return labels.once(
+            (cls, project),
+            lambda: cls._of(labels, project),
+            size=lambda found: len(found.labels),
+        )
 
     @classmethod
     def _of(cls, labels: Sequence[Labels], project: Projection) -> Groups:
@@ -146,7 +154,7 @@ def stack(vectors: Sequence[Vector]) -> Vector:
 
 def _all_differ(labels: Sequence[Labels]) -> bool:
     if isinstance(labels, ColumnarLabels):
-        return len(EVERYTHING.numbered(labels)[1]) == len(labels)
+        return labels.all_differ()
     return len(set(labels)) == len(labels)
 
 

@@ -88,8 +88,9 @@ class Selected:
 
     def table(self, places: Int64s) -> ColumnarLabels:
         """Return the label sets of some of the series, unmade; places are sorted."""
-        table = self._table
-        return table if len(places) == len(self.rows) else table.take(places)
+        if len(places) == len(self.rows):
+            return self._table.view()
+        return self._table.take(places)
 
     def without(self, ids: Iterable[int]) -> Selected:
         gone = np.isin(self.ids, list(ids))

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from monitoring.labels import make_labels
 from monitoring.promql import columns
-from monitoring.promql.grouping import EVERYTHING, Projection, number
+from monitoring.promql.grouping import (
+    EVERYTHING,
+    Groups,
+    Projection,
+    keeping,
+    number,
+)
 from tests.monitoring.promql.memory import table_of
 
 pytestmark = pytest.mark.unit
@@ -49,6 +55,20 @@ def test_two_parts_of_a_table_are_numbered_together(ours, theirs, project):
         part.tolist() for part in of_lists[:2]
     ]
     assert numbered[2] == of_lists[2]
+
+
+@given(sets=st.lists(SETS))
+def test_it_is_known_whether_all_rows_differ(sets):
+    assert table_of(sets).all_differ() is (len(set(sets)) == len(sets))
+
+
+def test_of_a_grouping_into_too_many_groups_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(columns, "_LARGEST_KNOWN", 1)
+    table = table_of([make_labels({"job": job}) for job in "aab"])
+    by_job, all_in_one = keeping(["job"]), keeping([])
+
+    assert Groups.of(table, by_job) is not Groups.of(table, by_job)
+    assert Groups.of(table, all_in_one) is Groups.of(table, all_in_one)
 
 
 def test_codes_of_so_many_values_that_they_fit_no_number_are_told_apart(monkeypatch):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitoring.labels import Matcher, MatchOp
+from monitoring.promql.grouping import NAMELESS, Groups
 from monitoring.services.selection import KnownSelections, Selected
 from monitoring.store.series_index import SeriesIndex
 
@@ -80,9 +81,12 @@ def test_organizations_that_asked_long_ago_are_forgotten(known):
     assert known.get(1, index, UP) is not None
 
 
-def test_all_of_a_selection_is_one_table(known):
+def test_what_is_found_out_about_a_selection_is_known_to_the_next_question(known):
     index = index_of("up", "up", "load")
     found = selected(index, UP)
 
-    assert found.table([0, 1]) is found.table([0, 1])
-    assert list(found.table([0, 1])) == [(("__name__", "up"),)] * 2
+    first, second = found.table([0, 1]), found.table([0, 1])
+
+    assert Groups.of(first, NAMELESS) is Groups.of(second, NAMELESS)
+    assert list(first) == [(("__name__", "up"),)] * 2
+    assert list(found.table([1])) == [(("__name__", "up"),)]
