@@ -107,7 +107,7 @@ def test_more_than_may_be_at_all_is_refused_without_waiting_for_others(monkeypat
         lock(owner)
         refused = pool.submit(ask)
 
-        with pytest.raises(LimitExceededError, match="3 new series .* limit of 2"):
+        with pytest.raises(LimitExceededError, match=r"3 new series .* limit of 2"):
             refused.result(timeout=20)
 
 
