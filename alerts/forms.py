@@ -274,6 +274,6 @@ class GroupForm(forms.Form):
 
     text = forms.CharField(
         label="The group, as in a rule file",
-        widget=forms.Textarea(attrs={"rows": 24}),
+        widget=forms.Textarea(attrs={"rows": 16}),
         strip=False,
     )
