@@ -77,7 +77,8 @@ def _run(
         "samples/s acknowledged": round(rate),
         "s until all are found": round(behind, 2),
         "CPU s a million": round(used / samples * 1e6, 2),
-        "peak MB": _peak(target.pids()),
+        "MB at the end": _in_use(target.pids()),
+        "peak MB, shared counted in each": _peak(target.pids()),
     }
 
 
@@ -261,15 +262,22 @@ def _cpu_seconds(pids: Sequence[int]) -> float:
 def _peak(pids: Sequence[int]) -> int:
     """Return the sum of the largest sizes that the processes ever had, in MB.
 
-    PostgreSQL's processes share most of theirs, which is counted once in each.
+    What processes share is counted once in each.
     """
-    total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            status = Path(f"/proc/{pid}/status").read_text()
-            fields = dict(line.split(":", 1) for line in status.splitlines())
-            total += int(fields.get("VmHWM", "0 kB").split()[0])
-    return total // 1024
+    return sum(_kilobytes(pid, "status", "VmHWM") for pid in pids) // 1024
+
+
+def _in_use(pids: Sequence[int]) -> int:
+    """Return what the processes have now, in MB; what they share is counted once."""
+    return sum(_kilobytes(pid, "smaps_rollup", "Pss") for pid in pids) // 1024
+
+
+def _kilobytes(pid: int, file: str, name: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1])
+    return 0
 
 
 _TARGETS: Mapping[str, Callable[[], contextlib.AbstractContextManager[Target]]] = {
