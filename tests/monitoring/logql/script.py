@@ -26,14 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring.labels import Labels
+from monitoring.promql.notation import NotationError, parse_metric, parse_points
 from monitoring.telemetry import Level
 from tests.monitoring.logql.memory import Line, MemoryLogs
-from tests.monitoring.promql.notation import (
-    NotationError,
-    parse_duration,
-    parse_metric,
-    parse_points,
-)
+from tests.monitoring.promql.script import parse_duration
 
 _MS = 10**6
 _EVAL = re.compile(
