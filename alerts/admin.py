@@ -200,17 +200,14 @@ class ChannelForm(ServiceForm):
 
     @override
     def save_by_service(self) -> NotificationChannel:
-        data = dict(self.cleaned_data)
-        stored = NotificationChannel.unscoped.filter(pk=self.instance.pk).first()
-        chosen = data.pop("organization", None)
-        organization = stored.organization if stored else chosen
-        secret = data.pop("secret", "")
-        draft = ChannelDraft(**data)
-        if draft.team is not None and draft.team.organization_id != organization.pk:
+        stored, scope, given = self.parts()
+        secret = given.pop("secret", "")
+        draft = ChannelDraft(**given)
+        team = draft.team
+        if team is not None and team.organization_id != scope.organization_id:
             raise InvalidChannelError(
                 {"team": ["The team is of another organization."]}
             )
-        scope = admin_scope(self.request, organization)
         if stored is None:
             return create_channel(scope, replace(draft, secret=secret))
         return update_channel(scope, stored, replace(draft, secret=secret or None))

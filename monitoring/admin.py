@@ -59,13 +59,11 @@ class RetentionRuleForm(ServiceForm):
 
     @override
     def save_by_service(self) -> RetentionRule:
-        given = dict(self.cleaned_data)
-        organization = given.pop("organization", None) or self.instance.organization
-        scope = admin_scope(self.request, organization)
+        stored, scope, given = self.parts()
         draft = RetentionDraft(**given)
-        if self.instance.pk:
-            return update_rule(scope, self.instance.pk, draft)
-        return create_rule(scope, draft)
+        if stored is None:
+            return create_rule(scope, draft)
+        return update_rule(scope, stored.pk, draft)
 
 
 @admin.register(RetentionRule)

@@ -73,15 +73,12 @@ class SourceForm(ServiceForm):
 
     @override
     def save_by_service(self) -> Source:
-        data = self.cleaned_data
-        settings = {name: data[name] for name in SETTINGS if name in data}
+        stored, scope, given = self.parts()
+        settings = {name: given[name] for name in SETTINGS if name in given}
         for name in {"config", "processing"} & settings.keys():
             settings[name] = settings[name] or {}
-        stored = Source.unscoped.filter(pk=self.instance.pk).first()
-        organization = stored.organization if stored else data["organization"]
-        scope = admin_scope(self.request, organization)
         team = settings.get("team")
-        if team is not None and team.organization_id != organization.pk:
+        if team is not None and team.organization_id != scope.organization_id:
             raise InvalidSourceError({"team": ["The team is of another organization."]})
         if stored is None:
             return create_source(scope, **settings)
@@ -143,11 +140,8 @@ class HeartbeatForm(ServiceForm):
 
     @override
     def save_by_service(self) -> Heartbeat:
-        given = dict(self.cleaned_data)
-        stored = Heartbeat.unscoped.filter(pk=self.instance.pk).first()
-        organization = given.pop("organization", None)
-        organization = stored.organization if stored else organization
-        scope, now = admin_scope(self.request, organization), timezone.now()
+        stored, scope, given = self.parts()
+        now = timezone.now()
         if stored is None:
             return create_heartbeat(scope, HeartbeatSettings(**given), now=now)
         return update_heartbeat(scope, stored, given, now=now)
@@ -177,11 +171,7 @@ class LogFormatForm(ServiceForm):
 
     @override
     def save_by_service(self) -> LogFormat:
-        given = dict(self.cleaned_data)
-        stored = LogFormat.unscoped.filter(pk=self.instance.pk).first()
-        organization = given.pop("organization", None)
-        organization = stored.organization if stored else organization
-        scope = admin_scope(self.request, organization)
+        stored, scope, given = self.parts()
         if stored is None:
             return log_formats.create_format(scope, **given)
         return log_formats.update_format(scope, stored, **given)

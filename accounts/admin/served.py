@@ -10,7 +10,9 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from typing_extensions import override
 
+from accounts.admin.records import admin_scope
 from accounts.admin.scoped import AskedAdmin
+from accounts.scope import Scope
 
 
 class ServiceForm(ModelForm):  # type: ignore[type-arg]  # of any model
@@ -23,6 +25,14 @@ class ServiceForm(ModelForm):  # type: ignore[type-arg]  # of any model
     def save_by_service(self) -> models.Model:
         """Create or change what the form describes. Raises `refusal`."""
         raise NotImplementedError
+
+    def parts(self) -> tuple[Any, Scope, dict[str, Any]]:
+        """Return what is stored, if it is, its organization's scope, and all the rest."""
+        given = dict(self.cleaned_data)
+        chosen = given.pop("organization", None)
+        stored: Any = self._meta.model.unscoped.filter(pk=self.instance.pk).first()
+        organization = stored.organization if stored else chosen
+        return stored, admin_scope(self.request, organization), given
 
     @override
     def clean(self) -> dict[str, Any] | None:
