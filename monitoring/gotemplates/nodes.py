@@ -67,28 +67,25 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class If:
+class Block:
+    """What stands between an action and its end; `otherwise` is behind its else."""
+
     pipe: Pipe
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class With:
-    pipe: Pipe
-    body: tuple[Node, ...]
-    otherwise: tuple[Node, ...]
-    source: str
+class If(Block):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    pipe: Pipe
-    body: tuple[Node, ...]
-    otherwise: tuple[Node, ...]
-    source: str
+class With(Block):
+    __slots__ = ()
 
 
-Block = If | With | Range
+class Range(Block):
+    __slots__ = ()
+
+
 Node = Text | Output | Block
