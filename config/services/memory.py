@@ -1,4 +1,4 @@
-"""What workers ask of the interpreter and the C library beneath it.
+"""What processes ask of the interpreter and the C library beneath it.
 
 A worker takes and gives back hundreds of megabytes a second. What the C library keeps
 for the next batch is not cleared by the kernel again, page by page.
@@ -19,11 +19,13 @@ KEPT_BYTES, LARGEST_BYTES = 256 * 2**20, 32 * 2**20
 
 
 def prepare_for_batches() -> None:
-    """Call once everything is loaded, before workers are forked.
-
-    Each full collection would look through all modules: 50 ms of a batch's time.
-    """
+    """Call once everything is loaded, before workers are forked."""
     keep_memory()
+    leave_loaded_alone()
+
+
+def leave_loaded_alone() -> None:
+    """Each full collection would look through all modules: 50 ms of everybody's time."""
     gc.collect()
     gc.freeze()
 

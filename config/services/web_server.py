@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 from functools import lru_cache
 
 from twisted.web import http
+
+from config.services.memory import leave_loaded_alone
 
 
 def spare_work() -> None:
     """Call once everything is loaded."""
     _remember_content_types()
-    _leave_loaded_alone()
+    leave_loaded_alone()
 
 
 def _remember_content_types() -> None:
@@ -22,9 +23,3 @@ def _remember_content_types() -> None:
     parse = getattr(http, "_parseContentType", None)
     if parse is not None:
         vars(http)["_parseContentType"] = lru_cache(maxsize=256)(parse)
-
-
-def _leave_loaded_alone() -> None:
-    """Each full collection would look through all modules: 50 ms of everybody's time."""
-    gc.collect()
-    gc.freeze()
