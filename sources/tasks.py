@@ -26,15 +26,16 @@ _PAUSE, _LONGEST_PAUSE = 2.0, 0.2
 def drain_inbox() -> None:
     """Drain until nothing is left; another worker joins where one is not enough."""
     drain_id, deadline = uuid4().hex, time.monotonic() + _SECONDS
-    promised = False
+    promised = has_help = False
     answer_nudges()
     while time.monotonic() < deadline:
         began = time.monotonic()
         outcome = _drain_once()
         if outcome.left_more:
-            promised = False
-            answer_nudges(drain_id)
-            nudge()
+            if not has_help:
+                has_help, promised = True, False
+                answer_nudges(drain_id)
+                nudge()
         elif not outcome.found_nothing:
             promised = True
             promise_to_look(drain_id)

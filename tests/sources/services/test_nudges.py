@@ -86,6 +86,15 @@ def test_what_a_drain_has_not_the_budget_for_asks_for_a_second_worker(cast, redi
     assert (InboxBatch.objects.count(), asked(redis)) == (0, 1)
 
 
+def test_however_much_waits_a_drain_asks_for_one_worker_more(cast, redis):
+    deposit([arrival(cast.acme, log_batch("a"))] * (2 * MAX_BATCHES + 1))
+    redis.flushdb()
+
+    drain_inbox()
+
+    assert (InboxBatch.objects.count(), asked(redis)) == (0, 1)
+
+
 def test_a_drain_goes_on_until_nothing_is_left(cast, redis):
     for i in range(3):
         deposit([arrival(cast.acme, log_batch(f"line {i}"))])
