@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from accounts.periodic import Call
 from sources.services.claims import anything_waits
@@ -10,6 +10,8 @@ from sources.services.heartbeats.lateness import anything_late
 from sources.services.live_state import anything_changed
 from sources.services.pushed import INTERVAL_SECONDS, anything_pushed
 
+# What waits for longer has no worker under way to it, or too few.
+_OVERDUE = timedelta(seconds=1)
 # Housekeeping has its second of each hour, apart from the round ones of others.
 _HOUSEKEEPING_AT = (17, 23)
 # The second of each minute in which heartbeats' states are said again.
@@ -23,7 +25,7 @@ _HEALTH_EVERY = 5
 def due(now: datetime) -> list[Call]:
     """Sweep what a lost nudge left; show at most once a second what has changed."""
     calls = []
-    if anything_waits(now):
+    if anything_waits(now, overdue_by=_OVERDUE):
         calls.append(Call("sources.tasks.drain_inbox", cluster="ingest"))
     if anything_changed(now):
         calls.append(Call("sources.tasks.publish_states"))

@@ -15,14 +15,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import numpy as np
 import orjson
 import redis
 from django.conf import settings
 
 from accounts.services.connections import shared_redis
 from monitoring.live.encoding import line_events, sample_events
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.telemetry import LogBatch, SampleBatch, distinct
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ def publish_samples(
     organization_id: int, batch: SampleBatch, *, team_id: int | None
 ) -> None:
     """Show the latest sample of each series on the topic `metrics`."""
-    if np.unique(batch.series_index).size > BURST_SERIES:
+    if len(distinct(batch.series_index)) > BURST_SERIES:
         return
     publish_many(organization_id, "metrics", sample_events(batch), team_id=team_id)
 

@@ -24,12 +24,19 @@ from monitoring.store.registry import LimitExceededError
 from monitoring.telemetry import (
     LogBatch,
     PackedSeries,
+    RefSamples,
     SampleBatch,
     nanoseconds,
     packed_series,
 )
 
-__all__ = ["AppendOutcome", "LimitExceededError", "append_logs", "append_samples"]
+__all__ = [
+    "AppendOutcome",
+    "LimitExceededError",
+    "append_logs",
+    "append_refs",
+    "append_samples",
+]
 
 # How far ahead of ours a sender's clock may be.
 MAX_AHEAD = timedelta(hours=1)
@@ -124,6 +131,20 @@ def append_samples(
     if len(samples):
         engine.append_samples(scope.organization_id, named, samples, now=now)
     return AppendOutcome(len(samples), rejected)
+
+
+def append_refs(scope: Scope, samples: RefSamples, *, now: datetime) -> AppendOutcome:
+    """Store samples of registered series, except those with a time outside what is kept.
+
+    That a series may be gone which somebody still refers to needs no look: one is
+    deleted when it has not been in use for longer than any of its samples is kept.
+    """
+    kept, rejected = _within_retention(scope, samples.ts_ms, now)
+    taken = Samples(samples.series, samples.ts_ms, samples.values).take(kept)
+    if len(taken):
+        metrics_of = samples.metrics[kept]
+        engine.append_samples(scope.organization_id, metrics_of, taken, now=now)
+    return AppendOutcome(len(taken), rejected)
 
 
 def _ids(

@@ -64,6 +64,27 @@ def resolve_series(
     return _resolve(_SERIES, owner, packed_series(series), limit, now)
 
 
+def find_series(
+    owner: Owner, sets: Sequence[bytes], *, now: datetime
+) -> dict[bytes, Row]:
+    """Return (series id, metric id) of those packed label sets that are registered.
+
+    They are noted to be in use, as those that are resolved.
+    """
+    salt = owner.team_id or 0
+    prints = {labels: packed_fingerprint(labels, salt=salt) for labels in sets}
+    wanted = sorted(prints.values())
+    rows = _read(_SERIES, owner, wanted)
+    if _unused(rows, now):
+        with transaction.atomic():
+            lock(owner)
+            rows = _read(_SERIES, owner, wanted)
+            _touch(_SERIES, owner, _unused(rows, now), now)
+    return {
+        labels: rows[found][1:] for labels, found in prints.items() if found in rows
+    }
+
+
 def resolve_streams(
     owner: Owner, streams: Sequence[Labels], *, limit: Callable[[], int], now: datetime
 ) -> list[int]:

@@ -21,7 +21,7 @@ from monitoring.store.tombstones import (
     reach_of_pending,
     visible_samples,
 )
-from monitoring.telemetry import TooMuchDataError
+from monitoring.telemetry import TooMuchDataError, distinct
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
@@ -86,14 +86,14 @@ def append_samples(
 ) -> None:
     """Write one mixed block a window; `metrics` has the metric id of every sample."""
     windows = samples.ts_ms // WINDOW_MS
-    distinct = np.unique(windows)
-    days = {day_of_ms(int(window) * WINDOW_MS) for window in distinct}
+    starts = distinct(windows)
+    days = {day_of_ms(int(window) * WINDOW_MS) for window in starts}
     partitions.ensure(days, now=now)
     rows = []
-    for window in distinct:
-        chosen = slice(None) if len(distinct) == 1 else windows == window
+    for window in starts:
+        chosen = slice(None) if len(starts) == 1 else windows == window
         inside = samples.take(chosen)
-        rows.append(block_row(organization_id, 0, np.unique(metrics[chosen]), inside))
+        rows.append(block_row(organization_id, 0, distinct(metrics[chosen]), inside))
     copy_in(partitions.SAMPLES, COLUMNS, rows)
 
 

@@ -2,7 +2,8 @@
 
 Every protocol decodes into a `LogBatch` or a `SampleBatch`; the pipeline, the
 inbox, the store and the query engines know nothing else. Both are columnar and
-travel through the inbox as Arrow IPC.
+travel through the inbox as Arrow IPC; samples whose series are known to be registered
+do so as `RefSamples`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from monitoring.telemetry.reading import (
     SeriesData,
     TooMuchDataError,
 )
+from monitoring.telemetry.ref_samples import RefSamples, decode_samples, make_ref
 from monitoring.telemetry.samples import (
     NO_EXEMPLARS,
     STALE_NAN_BITS,
@@ -35,6 +37,7 @@ from monitoring.telemetry.samples import (
     PackedSeries,
     SampleBatch,
     as_packed,
+    distinct,
     packed_series,
 )
 
@@ -57,10 +60,14 @@ __all__ = [
     "MetricType",
     "PackedSeries",
     "Querier",
+    "RefSamples",
     "SampleBatch",
     "SeriesData",
     "TooMuchDataError",
     "as_packed",
+    "decode_samples",
+    "distinct",
+    "make_ref",
     "nanoseconds",
     "packed_series",
 ]

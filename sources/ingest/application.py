@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from accounts.scope import Scope
 from accounts.services.believed import Believed
+from monitoring.services.series_refs import SeriesRefs
 from sources.ingest.bodies import (
     BodyBudget,
     DisconnectedError,
@@ -40,6 +41,7 @@ from sources.ingest.bodies import (
 )
 from sources.ingest.door import Door, Push
 from sources.ingest.doors import ALL, DoorMap
+from sources.ingest.pipelined import PipelinedWriter
 from sources.ingest.pushes import earlier_answer, prepare, unpacked
 from sources.ingest.quickness import Quickness
 from sources.ingest.refusals import (
@@ -51,7 +53,7 @@ from sources.ingest.refusals import (
 )
 from sources.ingest.requests import PushRequest
 from sources.ingest.senders import Sender, find_binding, find_sender, key_of
-from sources.ingest.waiting import Send, committed, send_answer
+from sources.ingest.waiting import Send, send_answer
 from sources.ingest.writer import Parcel, Writer
 from sources.services.bindings import Binding
 from sources.services.inbox import BacklogFullError, DuplicateReceiptError
@@ -65,6 +67,8 @@ _THREADS = 4
 _BODIES_HELD = 16
 # A sender that takes longer than this to send its body is let go.
 READ_SECONDS = 30.0
+# By then a worker has registered the new series of a push.
+_REGISTERED_SECONDS = 1.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Whoever comes to an open door: it has nothing to store, and no telemetry to bring.
 _NOBODY = (
@@ -91,7 +95,10 @@ class IngestEdge:
         self._budget = BodyBudget(_BODIES_HELD * settings.INGEST_MAX_BODY_BYTES)
         self._writer = Writer()
         self._quickness = Quickness()
+        self._refs = SeriesRefs()
+        self._looks_up = False
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest")
+        self._pipelined = PipelinedWriter(self._writer, self._pool)
 
     async def __call__(
         self, scope: Mapping[str, Any], receive: Receive, send: Send
@@ -124,6 +131,7 @@ class IngestEdge:
 
     def close(self) -> None:
         """Commit what waits, then give back threads and connections."""
+        self._pipelined.close()
         self._writer.close()
         together = threading.Barrier(_THREADS)
 
@@ -190,7 +198,7 @@ class IngestEdge:
         if parcel is None:
             return answer
         try:
-            await committed(self._writer.put(parcel))
+            await self._pipelined.commit(parcel)
         except DuplicateReceiptError:
             key = push.request.idempotency_key() or ""
             return await self._in_thread(lambda: earlier_answer(push, key)) or answer
@@ -199,9 +207,23 @@ class IngestEdge:
     async def _prepared(self, door: Door, push: Push) -> tuple[Parcel | None, Answer]:
         size = unpacked_size(push.body, door.encoding(push.request.headers))
         if not self._quickness.expects(door, push, size):
-            return await self._in_thread(lambda: _prepared(door, push))
-        with self._quickness.watching(push):
-            return _prepared(door, push)
+            prepared = await self._in_thread(lambda: _prepared(door, push, self._refs))
+        else:
+            with self._quickness.watching(push):
+                prepared = _prepared(door, push, self._refs)
+        if self._refs.wants and not self._looks_up:
+            self._looks_up = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(_REGISTERED_SECONDS, self._pool.submit, self._look_up_refs)
+        return prepared
+
+    def _look_up_refs(self) -> None:
+        """Without the references samples go on coming with their labels."""
+        self._looks_up = False
+        try:
+            _connected(lambda: self._refs.look_up(now=timezone.now()))
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("Series are not looked up, the database is away: %s", error)
 
     async def _sender(self, door: Door, request: PushRequest) -> Sender:
         secret = _secret(door, request)
@@ -237,8 +259,8 @@ def _connected(work: Callable[[], Result]) -> Result:
     return work()
 
 
-def _prepared(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
-    return prepare(door, replace(push, body=unpacked(door, push)))
+def _prepared(door: Door, push: Push, refs: SeriesRefs) -> tuple[Parcel | None, Answer]:
+    return prepare(door, replace(push, body=unpacked(door, push)), refs)
 
 
 def _secret(door: Door, request: PushRequest) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
+from monitoring.services.series_refs import SeriesRefs
 from monitoring.telemetry import LogBatch, SampleBatch
 from sources.ingest.bodies import unpack
 from sources.ingest.door import Door, Push, Taken
@@ -31,7 +32,7 @@ def unpacked(door: Door, push: Push) -> bytes:
     )
 
 
-def prepare(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
+def prepare(door: Door, push: Push, refs: SeriesRefs) -> tuple[Parcel | None, Answer]:
     """Return what to deposit of an unpacked push, and what to answer then.
 
     No parcel: there is nothing to store, or it was taken before and the answer is the
@@ -44,7 +45,7 @@ def prepare(door: Door, push: Push) -> tuple[Parcel | None, Answer]:
         if repeated is not None:
             return None, repeated
     taken = _take(door, push)
-    arrivals = list(_arrivals(push, taken))
+    arrivals = list(_arrivals(push, taken, refs))
     if not arrivals:
         _note_rejected(push, taken)
         return None, taken.answer
@@ -107,17 +108,29 @@ def _note_rejected(push: Push, taken: Taken) -> None:
         )
 
 
-def _arrivals(push: Push, taken: Taken) -> Iterator[Arrival]:
+def _arrivals(push: Push, taken: Taken, refs: SeriesRefs) -> Iterator[Arrival]:
     """The first arrival stands for what the batches have in common."""
     size, rejected = taken.size, taken.rejected
     for batch in taken.batches:
         if not batch.is_empty:
-            yield _arrival(push, batch, size, rejected)
+            yield _arrival(push, batch, _encoded(push, batch, refs), size, rejected)
             size, rejected = 0, 0
 
 
+def _encoded(push: Push, batch: LogBatch | SampleBatch, refs: SeriesRefs) -> bytes:
+    if isinstance(batch, LogBatch):
+        return batch.encode()
+    organization_id = push.sender.scope.organization_id
+    referring = refs.refer(organization_id, push.binding.team_id, batch)
+    return batch.encode() if referring is None else referring.encode()
+
+
 def _arrival(
-    push: Push, batch: LogBatch | SampleBatch, size: int, rejected: int
+    push: Push,
+    batch: LogBatch | SampleBatch,
+    payload: bytes,
+    size: int,
+    rejected: int,
 ) -> Arrival:
     is_logs = isinstance(batch, LogBatch)
     return Arrival(
@@ -126,7 +139,7 @@ def _arrival(
         team_id=push.binding.team_id,
         priority=push.binding.priority,
         kind=BatchKind.LOGS if is_logs else BatchKind.SAMPLES,
-        payload=batch.encode(),
+        payload=payload,
         count=batch.count,
         size=size,
         received_at=push.received_at,

@@ -19,10 +19,10 @@ from sources.services.nudges import nudge
 logger = logging.getLogger(__name__)
 
 # What one commit takes at most.
-_GROUP_BYTES = 32 * 2**20
-_GROUP_PARCELS = 500
+GROUP_BYTES = 32 * 2**20
+GROUP_PARCELS = 500
 # Commits that follow each other this closely wake the workers together.
-_NUDGE_SECONDS = 0.01
+NUDGE_SECONDS = 0.01
 # A connection that was idle for longer is looked at before it is used.
 _TRUSTED_SECONDS = 1.0
 
@@ -86,7 +86,7 @@ class Writer:
                     close_old_connections()
                 well = _write(group)
                 used_at = time.monotonic()
-                self._nudge_due = self._nudged_at + _NUDGE_SECONDS
+                self._nudge_due = self._nudged_at + NUDGE_SECONDS
                 self._nudge_when_due()
         finally:
             if self._nudge_due is not None:
@@ -124,7 +124,7 @@ class Writer:
         """Take what waits already, but no two of one Idempotency-Key."""
         group, size = [first], first.size
         keys = {first.receipt_key}
-        while size < _GROUP_BYTES and len(group) < _GROUP_PARCELS:
+        while size < GROUP_BYTES and len(group) < GROUP_PARCELS:
             parcel = self._next_waiting()
             if parcel is None:
                 break

@@ -23,13 +23,18 @@ class BatchKind(models.TextChoices):
 class InboxBatch(models.Model):
     """An accepted batch that waits for a worker: accepted means committed here.
 
-    `payload` is `LogBatch.encode()` or `SampleBatch.encode()`. The worker that
+    `payload` is `encode()` of a LogBatch, a SampleBatch or RefSamples. The worker that
     stores it deletes it in the same transaction.
     """
 
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True)
+    # An index each would cost every push, and help the deletion of an organization.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, db_index=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, null=True, db_index=False
+    )
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, db_index=False)
     priority = models.SmallIntegerField()
     kind = models.CharField(max_length=10, choices=BatchKind)
     payload = models.BinaryField()

@@ -44,6 +44,11 @@ class Backlog:
                 seconds = math.ceil(waiting / _DRAIN_RATE)
                 raise BacklogFullError(min(seconds, _MAX_RETRY_SECONDS))
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether the next check need not ask the database."""
+        return time.monotonic() - self._counted_at <= _BELIEVED_SECONDS
+
     def add(self, arrived: Mapping[int, int]) -> None:
         with self._lock:
             for organization_id, count in arrived.items():
@@ -57,8 +62,8 @@ class Backlog:
 
     def _current(self) -> dict[int, int]:
         with self._lock:
-            moment = time.monotonic()
-            if moment - self._counted_at > _BELIEVED_SECONDS:
+            if not self.is_counted:
+                moment = time.monotonic()
                 rows = InboxBatch.objects.values_list("organization_id")
                 self._waiting = dict(rows.annotate(Sum("count")).order_by())
                 self._counted_at = moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from django.db import connection
@@ -65,10 +65,12 @@ def due_again(now: datetime) -> list[int]:
     return list(failed.order_by("priority", "id").values_list("pk", flat=True)[:100])
 
 
-def anything_waits(now: datetime) -> bool:
-    """Whether a drain would find work."""
-    ready = Q(attempts=0) | Q(not_before__lte=now)
-    return InboxBatch.objects.filter(ready).exists()
+def anything_waits(now: datetime, *, overdue_by: timedelta | None = None) -> bool:
+    """Whether a drain would find work, or such as it should have done long ago."""
+    fresh = Q(attempts=0)
+    if overdue_by is not None:
+        fresh &= Q(received_at__lte=now - overdue_by)
+    return InboxBatch.objects.filter(fresh | Q(not_before__lte=now)).exists()
 
 
 def _within_budget(

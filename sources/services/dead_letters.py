@@ -9,7 +9,14 @@ from django.db import transaction
 
 from accounts.scope import Scope, TeamRole
 from accounts.services import audit
-from monitoring.telemetry import CorruptBatchError, LogBatch, SampleBatch
+from monitoring.services.series_refs import named
+from monitoring.telemetry import (
+    CorruptBatchError,
+    LogBatch,
+    RefSamples,
+    SampleBatch,
+    decode_samples,
+)
 from sources.models import BatchKind, DeadLetter, InboxBatch
 from sources.processing import InvalidRulesError
 from sources.processing.masking import mask_lines
@@ -116,7 +123,10 @@ def samples_of(letter: DeadLetter) -> list[str]:
     """
     try:
         if letter.kind == BatchKind.SAMPLES:
-            return _series(SampleBatch.decode(bytes(letter.payload)))
+            samples = decode_samples(bytes(letter.payload))
+            if isinstance(samples, RefSamples):
+                samples = named(letter.organization_id, samples)
+            return _series(samples)
         batch = LogBatch.decode(bytes(letter.payload))
     except CorruptBatchError:
         return []

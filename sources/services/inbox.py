@@ -20,6 +20,7 @@ from sources.services.nudges import nudge
 from sources.services.state import update_state
 
 __all__ = [
+    "INSERT_PREPARED",
     "Arrival",
     "BacklogFullError",
     "CursorAdvance",
@@ -27,8 +28,10 @@ __all__ = [
     "DuplicateReceiptError",
     "Receipt",
     "StreamMove",
+    "counts_of",
     "deposit",
     "find_receipt",
+    "row_of",
 ]
 
 
@@ -101,7 +104,7 @@ def deposit(
     would be lost otherwise may go beyond the limit of the backlog.
     Raises BacklogFullError, CursorConflictError, DuplicateReceiptError.
     """
-    counts = _counts(arrivals)
+    counts = counts_of(arrivals)
     if not beyond_limit:
         backlog.check(counts)
     # A single statement is a transaction of its own: two round trips less a push.
@@ -124,7 +127,8 @@ def find_receipt(organization_id: int, key: str) -> dict[str, Any] | None:
     return answer
 
 
-def _counts(arrivals: Sequence[Arrival]) -> dict[int, int]:
+def counts_of(arrivals: Sequence[Arrival]) -> dict[int, int]:
+    """Return how many records come to each organization."""
     counts: dict[int, int] = {}
     for arrival in arrivals:
         counts.setdefault(arrival.organization_id, 0)
@@ -147,34 +151,47 @@ def _insert(arrivals: Sequence[Arrival]) -> None:
     if not arrivals:
         return
     connection.ensure_connection()
+    rows = [row_of(arrival) for arrival in arrivals]
     with (
         connection.wrap_database_errors,
         psycopg.Cursor(connection.connection) as cursor,
     ):
-        cursor.execute(
-            _INSERT,
-            [
-                [a.organization_id for a in arrivals],
-                [a.source_id for a in arrivals],
-                [a.team_id for a in arrivals],
-                [a.priority for a in arrivals],
-                [a.kind.value for a in arrivals],
-                [a.payload for a in arrivals],
-                [a.count for a in arrivals],
-                [a.size for a in arrivals],
-                [a.received_at for a in arrivals],
-            ],
-        )
+        if len(rows) == 1:
+            cursor.execute(_INSERT_ONE, rows[0])
+        else:
+            cursor.execute(
+                _INSERT_MANY, [list(column) for column in zip(*rows, strict=True)]
+            )
+
+
+def row_of(arrival: Arrival) -> tuple[object, ...]:
+    """Return the values that INSERT_PREPARED takes."""
+    return (
+        arrival.organization_id,
+        arrival.source_id,
+        arrival.team_id,
+        arrival.priority,
+        arrival.kind.value,
+        arrival.payload,
+        arrival.count,
+        arrival.size,
+        arrival.received_at,
+    )
 
 
 _INSERT = """
 INSERT INTO sources_inboxbatch (
     organization_id, source_id, team_id, priority, kind, payload, count, size,
     received_at, attempts, last_error)
+"""
+INSERT_PREPARED = f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '')"
+# Arrays cost both sides a tenth of a millisecond, which one row can do without.
+_INSERT_ONE = f"{_INSERT} VALUES (%s, %s, %s, %s, %s, %b, %s, %s, %s, 0, '')"
+_INSERT_MANY = f"""{_INSERT}
 SELECT *, 0, '' FROM unnest(
     %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %b::bytea[],
     %s::int[], %s::int[], %s::timestamptz[])
-"""
+"""  # noqa: S608 - a constant
 
 
 def _advance_cursors(advances: Sequence[CursorAdvance]) -> None:

@@ -9,11 +9,11 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 
-from monitoring.telemetry import LogBatch, SampleBatch, nanoseconds
+from monitoring.telemetry import LogBatch, RefSamples, SampleBatch, nanoseconds
 from sources.formats import FORMATS, RAW, Detection, ParsedBatch, detect, parse_batch
 from sources.formats.custom import CustomFormat
 from sources.formats.wrapped import unwrap, wrapper_of
-from sources.models import InboxBatch, Source
+from sources.models import BatchKind, InboxBatch, Source
 from sources.services.log_formats import OwnFormats, own_formats
 from sources.services.merging import merge_logs
 from sources.services.processing import Processor
@@ -29,7 +29,8 @@ _SAMPLE = 200
 # Between the format of a wrapper and that of the lines within it.
 WITHIN = "+"
 
-Claimed = tuple[InboxBatch, LogBatch | SampleBatch]
+Telemetry = LogBatch | SampleBatch | RefSamples
+Claimed = tuple[InboxBatch, Telemetry]
 
 
 class Parser:
@@ -45,7 +46,8 @@ class Parser:
         rows = list(Source.unscoped.filter(pk__in=ids).values_list(*_COLUMNS))
         self._set = {pk: chosen for pk, chosen, *_ in rows if chosen}
         self._remembered = {pk: found for pk, _, found, *_ in rows if found}
-        self._own = own_formats({batch.organization_id for batch in batches})
+        lines = [batch for batch in batches if batch.kind == BatchKind.LOGS]
+        self._own = own_formats({batch.organization_id for batch in lines})
         self.processor = Processor((pk, *rest) for pk, _, _, *rest in rows)
         self.recognised: dict[int, tuple[str, float | None]] = {}
         self.changed: dict[int, str] = {}

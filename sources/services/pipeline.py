@@ -19,8 +19,15 @@ from accounts.scope import Scope
 from alerts.detection import detect
 from monitoring import live
 from monitoring.live import handover
-from monitoring.services.append import append_logs, append_samples
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.services.append import append_logs, append_refs, append_samples
+from monitoring.services.series_refs import named
+from monitoring.telemetry import (
+    LogBatch,
+    RefSamples,
+    SampleBatch,
+    decode_samples,
+    distinct,
+)
 from sources.models import BatchKind, InboxBatch
 from sources.services.claims import (
     MAX_BATCHES,
@@ -33,7 +40,7 @@ from sources.services.counting import count_stored
 from sources.services.failures import is_passing, note_failure
 from sources.services.format_changes import note_changed_formats
 from sources.services.merging import merge_logs, merge_samples
-from sources.services.parsing import Parser
+from sources.services.parsing import Claimed, Parser, Telemetry
 from sources.services.processing import Processor
 
 logger = logging.getLogger(__name__)
@@ -130,13 +137,10 @@ def _store(claimed: Sequence[InboxBatch], now: datetime) -> DrainOutcome:
     return _outcome(claimed)
 
 
-Decoded = tuple[InboxBatch, LogBatch | SampleBatch]
-
-
-def _decode(batch: InboxBatch) -> LogBatch | SampleBatch:
+def _decode(batch: InboxBatch) -> Telemetry:
     """Raises CorruptBatchError."""
-    kind = LogBatch if batch.kind == BatchKind.LOGS else SampleBatch
-    return kind.decode(bytes(batch.payload))
+    decode = LogBatch.decode if batch.kind == BatchKind.LOGS else decode_samples
+    return decode(bytes(batch.payload))
 
 
 def _scopes(batches: Sequence[InboxBatch]) -> dict[int, Scope]:
@@ -146,9 +150,9 @@ def _scopes(batches: Sequence[InboxBatch]) -> dict[int, Scope]:
 
 
 def _by_owner(
-    decoded: Sequence[Decoded],
-) -> Iterator[tuple[tuple[int, int | None], list[Decoded]]]:
-    def owner(item: Decoded) -> tuple[int, int]:
+    decoded: Sequence[Claimed],
+) -> Iterator[tuple[tuple[int, int | None], list[Claimed]]]:
+    def owner(item: Claimed) -> tuple[int, int]:
         return item[0].organization_id, item[0].team_id or 0
 
     for (organization_id, team_id), group in groupby(sorted(decoded, key=owner), owner):
@@ -174,7 +178,7 @@ def _store_logs(
 
 
 def _store_samples(
-    scope: Scope, group: Sequence[Decoded], team_id: int | None, now: datetime
+    scope: Scope, group: Sequence[Claimed], team_id: int | None, now: datetime
 ) -> None:
     samples = [batch for _, batch in group if isinstance(batch, SampleBatch)]
     for is_delta in (False, True):
@@ -186,6 +190,11 @@ def _store_samples(
         # What deltas add up to is known in the store alone.
         if not is_delta:
             _show_samples(scope, batch, team_id)
+    refs = [batch for _, batch in group if isinstance(batch, RefSamples)]
+    if refs:
+        joined = RefSamples.joined(refs)
+        append_refs(scope, joined, now=now)
+        _show_refs(scope, joined, team_id)
 
 
 def _show_lines(
@@ -204,6 +213,17 @@ def _show_lines(
 def _show_samples(scope: Scope, batch: SampleBatch, team_id: int | None) -> None:
     transaction.on_commit(
         lambda: live.publish_samples(scope.organization_id, batch, team_id=team_id)
+    )
+
+
+def _show_refs(scope: Scope, samples: RefSamples, team_id: int | None) -> None:
+    if len(distinct(samples.series)) > live.BURST_SERIES:
+        return
+    organization_id = scope.organization_id
+    transaction.on_commit(
+        lambda: live.publish_samples(
+            organization_id, named(organization_id, samples), team_id=team_id
+        )
     )
 
 
