@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import unquote_to_bytes
 
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from typing_extensions import override
 
@@ -19,6 +21,7 @@ from monitoring.api.prometheus.envelope import (
 )
 from monitoring.api.prometheus.formatting import TRUNCATED, label_sets_json
 from monitoring.api.prometheus.parameters import Parameters
+from monitoring.gotemplates.literals import quote
 from monitoring.labels import Matcher
 from monitoring.promql import TooMuchDataError
 from monitoring.services import metadata
@@ -65,7 +68,7 @@ class LabelValuesAPI(ReadOnlyAPI):
     def answer(
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
-        name = unescaped(path["label"])
+        name = unescaped(_label(request, path["label"]))
         limit, since, selectors = _sought(parameters)
         found = _read(
             lambda: metadata.label_values(self.scope, name, selectors, since=since)
@@ -106,6 +109,24 @@ def unescaped(name: str) -> str:
         )
     except ValueError:
         return name
+
+
+def _label(request: HttpRequest, decoded: str) -> str:
+    """Return the name in the path. Raises PrometheusError where it is not UTF-8.
+
+    A server decodes a path before Django, with U+FFFD for what it cannot: which
+    may have been sent as well.
+    """
+    if "\ufffd" not in decoded or not isinstance(request, ASGIRequest):
+        return decoded
+    sent = unquote_to_bytes(request.scope["raw_path"]).split(b"/")[-2]
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        text = quote(sent.decode(errors="surrogateescape"))
+        told = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        problem = f"invalid label name: {told}"
+        raise PrometheusError(ErrorType.BAD_DATA, problem) from None
 
 
 def _sought(

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import pytest
+from asgiref.sync import async_to_sync
+from django.core.handlers.asgi import ASGIHandler
 from django.utils import timezone
 
 from monitoring.api.prometheus.discovery import unescaped
 from monitoring.services import metadata
 from monitoring.services.append import append_samples
 from tests.api_client import client_for
+from tests.factories.accounts import make_token
 from tests.factories.monitoring import sample_batch
 from tests.monitoring.api.prometheus.conftest import NOW, PrometheusClient
 
@@ -65,10 +69,53 @@ def test_where_nothing_is_stored_there_are_no_labels(prometheus):
         ("nosuch", {"match": "up"}, []),
         ("U__job", {}, ["db", "web"]),
         ("%00", {}, []),
+        ("%EF%BF%BD", {}, []),
+        ("U___d800_", {}, []),
     ],
 )
 def test_values_are_what_a_label_says(prometheus, stored, label, parameters, values):
     assert prometheus.data(f"label/{label}/values", **parameters) == values
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("sent", "quoted"),
+    [
+        ("a%FFb", r'"a\xffb"'),
+        ("%22%C3%28%0A%EF%BF%BD", '"\\"\\xc3(\\n\ufffd"'),
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_refused(cast, sent, quoted):
+    token = make_token(cast.acme, "read")
+
+    response = over_asgi(f"/prometheus/api/v1/label/{sent}/values", token)
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "status": "error",
+        "errorType": "bad_data",
+        "error": f"invalid label name: {quoted}",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_stands_for_bad_utf_8_is_a_name_itself(cast):
+    token = make_token(cast.acme, "read")
+
+    response = over_asgi("/prometheus/api/v1/label/a%EF%BF%BDb/values", token)
+
+    assert response.json() == {"status": "success", "data": []}
+
+
+@async_to_sync
+async def over_asgi(path, token):
+    """Ask as a web server does: it has decoded the path, but tells what was sent."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(ASGIHandler()),
+        base_url="http://testserver",
+        headers={"Authorization": f"Bearer {token}"},
+    ) as client:
+        return await client.get(path)
 
 
 @pytest.mark.parametrize("path", ["series", "labels", "label/n/values"])
