@@ -90,21 +90,3 @@ async def test_a_web_process_says_that_it_is_alive():
     response = await AsyncClient().get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
-
-
-async def test_an_unknown_address_of_the_api_is_answered_in_the_api_s_shape():
-    response = await AsyncClient().get("/api/v1/nothing")
-
-    assert response.status_code == 404
-    assert response.json() == {
-        "error": {"code": "not_found", "detail": "There is nothing at this address."}
-    }
-
-
-@pytest.mark.parametrize("path", ["/prometheus/api/v1/x", "/loki/x", "/v1/traces"])
-async def test_an_unknown_address_of_a_protocol_is_answered_in_plain_words(path):
-    response = await AsyncClient().get(path)
-
-    assert response.status_code == 404
-    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert response.content == b"There is nothing at this address.\n"
