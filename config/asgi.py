@@ -27,10 +27,13 @@ from config.handler import SynchronousHandler  # noqa: E402 - see above
 from monitoring.api.loki.tail import TailConsumer  # noqa: E402 - see above
 from monitoring.consumers import LiveConsumer  # noqa: E402 - see above
 from sources.ingest import IngestEdge  # noqa: E402 - see above
+from sources.ingest.channel import take_connections  # noqa: E402 - see above
+
+edge = IngestEdge(RequestGuard(SynchronousHandler()))
 
 application = ProtocolTypeRouter(
     {
-        "http": IngestEdge(RequestGuard(SynchronousHandler())),
+        "http": edge,
         "websocket": AuthMiddlewareStack(
             URLRouter(
                 [
@@ -43,3 +46,4 @@ application = ProtocolTypeRouter(
 )
 
 spare_work()
+take_connections(edge)

@@ -61,6 +61,7 @@ from sources.services.inbox import BacklogFullError, DuplicateReceiptError
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+Asked = tuple[Door, PushRequest]
 
 _THREADS = 4
 # How many of the largest bodies may be in memory at once.
@@ -103,23 +104,19 @@ class IngestEdge:
     async def __call__(
         self, scope: Mapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        door, request = self._door_for(scope)
-        if door is None or request is None:
+        asked = self.asked_of(scope)
+        if asked is None:
             await self._inner(scope, receive, send)
             return
         try:
-            answer = await self._answer(door, request, receive)
-        except RefusedError as refused:
-            answer = door.refuse(refused, request.headers)
+            answer = await self.answer(asked, receive)
         except DisconnectedError:
             return
-        await send_answer(send, answer, with_body=request.method != "HEAD")
+        await send_answer(send, answer, with_body=scope["method"] != "HEAD")
 
-    def _door_for(
-        self, scope: Mapping[str, Any]
-    ) -> tuple[Door | None, PushRequest | None]:
-        """Return the door that serves the request; reads that none does are Django's."""
-        other: tuple[Door | None, PushRequest | None] = None, None
+    def asked_of(self, scope: Mapping[str, Any]) -> Asked | None:
+        """Return what is asked of which door; reads that none serves are Django's."""
+        other: Asked | None = None
         for found in self._doors.at(scope["path"]):
             request = PushRequest.of_asgi(scope, found.groups)
             if not found.door.serves(request):
@@ -127,7 +124,15 @@ class IngestEdge:
             if scope["method"] in found.door.methods:
                 return found.door, request
             other = found.door, request
-        return (None, None) if scope["method"] in _READS else other
+        return None if scope["method"] in _READS else other
+
+    async def answer(self, asked: Asked, receive: Receive) -> Answer:
+        """Take a push, whatever comes of it. Raises DisconnectedError."""
+        door, request = asked
+        try:
+            return await self._answer(door, request, receive)
+        except RefusedError as refused:
+            return door.refuse(refused, request.headers)
 
     def close(self) -> None:
         """Commit what waits, then give back threads and connections."""

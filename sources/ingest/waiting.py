@@ -44,17 +44,23 @@ def _settle(waiter: asyncio.Future[None], done: Future[None]) -> None:
         waiter.set_exception(error)
 
 
-async def send_answer(send: Send, answer: Answer, *, with_body: bool) -> None:
+def headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the answer, with lower-case names."""
     headers = {"Content-Length": str(len(answer.content)), **answer.headers}
     if answer.content:
         headers = {"Content-Type": answer.content_type, **headers}
     if answer.status == HTTPStatus.NO_CONTENT:
         del headers["Content-Length"]  # RFC 9110, section 8.6
-    encoded = [
-        (name.lower().encode(), value.encode()) for name, value in headers.items()
-    ]
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+async def send_answer(send: Send, answer: Answer, *, with_body: bool) -> None:
     await send(
-        {"type": "http.response.start", "status": answer.status, "headers": encoded}
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": headers_of(answer),
+        }
     )
     body = answer.content if with_body else b""
     await send({"type": "http.response.body", "body": body})

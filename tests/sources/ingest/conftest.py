@@ -7,6 +7,7 @@ import pytest
 
 from sources.ingest import IngestEdge
 from sources.services.backlog import backlog
+from tests.sources.ingest.serving import LiveServer
 
 
 async def inner(scope, receive, send):
@@ -47,6 +48,13 @@ class Client:
                 client.request(method, path, content=b, headers=named) for b in bodies
             ]
             return await asyncio.gather(*sends)
+
+
+@pytest.fixture(scope="session")
+def daphne():
+    server = LiveServer().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

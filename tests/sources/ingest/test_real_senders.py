@@ -23,7 +23,6 @@ from opentelemetry.sdk.resources import Resource
 from monitoring.telemetry import Level, LogBatch
 from sources.models import InboxBatch
 from tests.factories.accounts import make_token
-from tests.sources.ingest.serving import LiveServer
 
 pytestmark = pytest.mark.integration
 
@@ -44,13 +43,6 @@ needs_rsyslog = pytest.mark.skipif(
     RSYSLOG is None or not any(Path("/usr/lib").glob("*/rsyslog/omelasticsearch.so")),
     reason="rsyslog-elasticsearch is not installed",
 )
-
-
-@pytest.fixture(scope="module")
-def daphne():
-    server = LiveServer().start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
