@@ -89,6 +89,9 @@ def routes() -> list[Route]:
 PAGES = [r for r in routes() if r.path.startswith("o/<")]
 API = [r for r in routes() if r.path.startswith(("api/v1/", "prometheus/", "loki/"))]
 
+# Asked by probes, which have no token.
+PUBLIC = ("loki/ready",)
+
 
 def test_the_walk_finds_the_routes():
     assert len(PAGES) > 10
@@ -325,13 +328,24 @@ def test_a_teams_token_does_not_reach_another_teams_things(cast, things, route):
         assert PAYMENTS not in body_of(response)
 
 
-@pytest.mark.parametrize("route", API, ids=str)
+@pytest.mark.parametrize("route", [r for r in API if r.path not in PUBLIC], ids=str)
 def test_the_api_wants_credentials(cast, things, route):
     method = next(iter(route.methods), "get")
 
     response = getattr(Client(), method)(addresses(route, things[0]))
 
     assert response.status_code in {401, 405}
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_what_wants_none_says_the_same_to_everybody(cast, things, path):
+    tokens = [make_token(cast.acme), make_token(cast.globex), "nonsense"]
+    everybody = [Client(), logged_in(cast.alice), *map(TokenClient, tokens)]
+
+    answers = {person.get(f"/{path}").content for person in everybody}
+
+    assert len(answers) == 1
+    assert ACME not in str(answers)
 
 
 @pytest.mark.parametrize("route", API, ids=str)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
 from typing_extensions import override
 
 from monitoring.api.loki.base import LokiReadOnlyAPI
@@ -36,10 +38,18 @@ class TailAPI(LokiReadOnlyAPI):
 
 
 class ReadyAPI(LokiReadOnlyAPI):
-    """/ready: who has come so far has been found in the database."""
+    """/ready: the database is there. It tells of nobody, and probes have no token."""
+
+    authentication_classes = []
+
+    @override
+    def check_permissions(self, request: Request) -> None:
+        """Anybody may ask."""
 
     @override
     def answer(
         self, request: HttpRequest, parameters: Parameters, **path: str
     ) -> HttpResponse:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
         return HttpResponse("ready\n", content_type="text/plain; charset=utf-8")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from monitoring.models import DeleteRequest
@@ -33,6 +34,27 @@ def test_without_a_token_there_is_no_answer(cast):
     assert response.status_code == 401
     assert response["Content-Type"].startswith("text/plain")
     assert response["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer nonsense"])
+def test_anybody_may_ask_whether_it_is_ready(db, authorization):
+    headers = {"Authorization": authorization} if authorization else {}
+
+    response = Client().get("/loki/ready", headers=headers)
+
+    assert (response.status_code, response.content) == (200, b"ready\n")
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_without_a_database_it_is_not_ready(db):
+    def away(*_query):
+        raise OperationalError("gone")
+
+    with connection.execute_wrapper(away):
+        response = Client().get("/loki/ready")
+
+    assert response.status_code == 503
+    assert response.content.startswith(b"The database is away")
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,6 @@ def test_volumes_are_told_step_by_step(loki, store):
 
 def test_it_says_which_loki_it_answers_like(loki):
     assert loki.json("status/buildinfo")["version"].startswith("3.")
-    assert loki.rest.get("/loki/ready").content == b"ready\n"
 
 
 def test_a_tail_without_a_web_socket_is_told_so(loki):
