@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import cramjam
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from monitoring.telemetry.encoding import CorruptBatchError
 from monitoring.telemetry.samples import SampleBatch
@@ -22,8 +22,9 @@ from monitoring.telemetry.samples import SampleBatch
 # begins with other bytes.
 _HEAD = struct.Struct("<4sI")
 _MAGIC = b"REF1"
-_CODEC = "lz4_raw"
 _COLUMNS = 3
+# No byte of lz4's says more: memory is not taken for whatever a head may claim.
+_MOST_UNPACKED = 255
 # A reference is the metric's id and the series' in one number.
 _BITS = 32
 _MOST_METRICS = 1 << 31
@@ -78,22 +79,13 @@ class RefSamples:
             column[:1] = numbers[:1]
             np.subtract(numbers[1:], numbers[:-1], out=column[1:])
         columns[2] = self.values.view(np.int64)
-        packed: bytes = pa.compress(columns, codec=_CODEC, asbytes=True)
-        return _HEAD.pack(_MAGIC, self.count) + packed
+        packed = cramjam.lz4.compress_block(columns.data, store_size=False)
+        return _HEAD.pack(_MAGIC, self.count) + bytes(packed)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
         """Raises CorruptBatchError."""
-        try:
-            _, count = _HEAD.unpack_from(payload)
-            size = _COLUMNS * 8 * count
-            packed = memoryview(payload)[_HEAD.size :]
-            unpacked = pa.decompress(packed, size, codec=_CODEC)
-            refs, ts_ms, values = np.frombuffer(unpacked, np.int64).reshape(
-                _COLUMNS, count
-            )
-        except (struct.error, pa.ArrowInvalid, OSError, ValueError) as error:
-            raise CorruptBatchError(f"not a batch of samples: {error}") from error
+        refs, ts_ms, values = _unpacked(payload)
         return cls(np.cumsum(refs), np.cumsum(ts_ms), values.view(np.float64))
 
 
@@ -102,3 +94,20 @@ def decode_samples(payload: bytes) -> SampleBatch | RefSamples:
     if payload.startswith(_MAGIC):
         return RefSamples.decode(payload)
     return SampleBatch.decode(payload)
+
+
+def _unpacked(payload: bytes) -> npt.NDArray[np.int64]:
+    try:
+        _, count = _HEAD.unpack_from(payload)
+        packed = memoryview(payload)[_HEAD.size :]
+        if _COLUMNS * 8 * count > _MOST_UNPACKED * len(packed):
+            raise CorruptBatchError("not a batch of samples: cut off")
+        columns = np.empty((_COLUMNS, count), np.int64)
+        size = cramjam.lz4.decompress_block_into(
+            packed, columns.data, output_len=columns.nbytes
+        )
+    except (struct.error, cramjam.DecompressionError) as error:
+        raise CorruptBatchError(f"not a batch of samples: {error}") from error
+    if size != columns.nbytes:
+        raise CorruptBatchError(f"not a batch of samples: {size} bytes of them")
+    return columns
