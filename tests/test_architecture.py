@@ -109,7 +109,9 @@ def routed_api_views() -> list[tuple[str, type, dict[str, str]]]:
                 found.append((path, entry.callback.cls, actions))
 
     walk(get_resolver(), "")
-    return [row for row in found if row[0].startswith(("api/v1/", "prometheus/"))]
+    return [
+        row for row in found if row[0].startswith(("api/v1/", "prometheus/", "loki/"))
+    ]
 
 
 @pytest.mark.parametrize(
