@@ -27,7 +27,8 @@ from monitoring.telemetry import (
     packed_series,
 )
 
-# References that are kept at most: about 100 bytes each, and the label set.
+# References of a generation that are kept at most: about 100 bytes each, and the label
+# set. What finds no room is not looked up either: that would be every second.
 MOST_KNOWN = 300_000
 # Label sets that wait to be looked up, and how many one statement asks for.
 MOST_WANTED = 20_000
@@ -87,15 +88,20 @@ class SeriesRefs:
 
     def _want(self, owner: Owner, sets: Iterable[bytes]) -> None:
         with self._lock:
-            room = MOST_WANTED - sum(map(len, self._wanted.values()))
-            if room > 0:
+            if self._room <= 0:
+                self._forget_lapsed()
+            if self._room > 0:
                 mine = self._wanted.setdefault(owner, {})
-                mine.update(dict.fromkeys(islice(sets, room)))
+                mine.update(dict.fromkeys(islice(sets, self._room)))
+
+    @property
+    def _room(self) -> int:
+        waiting = sum(map(len, self._wanted.values()))
+        young = sum(known.young for known in self._known.values())
+        return min(MOST_WANTED, MOST_KNOWN - young) - waiting
 
     def _learn(self, owner: Owner, rows: Mapping[bytes, Row]) -> None:
         with self._lock:
-            if sum(map(len, self._known.values())) + len(rows) > MOST_KNOWN:
-                return
             known = self._known.get(owner)
             if known is None:
                 known = self._known[owner] = _Known(self._clock())
@@ -123,6 +129,10 @@ class _Known:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
+    @property
+    def young(self) -> int:
+        return len(self._young)
+
     def find(
         self, packed: Sequence[bytes], moment: float
     ) -> tuple[list[int] | None, list[bytes]]:
@@ -142,14 +152,22 @@ class _Known:
         return (refs if len(refs) == len(found) else None), wanted
 
     def put(self, refs: Mapping[bytes, int]) -> None:
+        old = self._old
         self._young.update(refs)
+        for labels in refs:
+            old.pop(labels, None)
 
     def turn(self, moment: float) -> None:
-        passed = moment - self._turned
-        generation = GENERATION.total_seconds()
-        if passed >= generation:
-            self._old = {} if passed >= 2 * generation else self._young
-            self._young, self._turned = {}, moment
+        """Generations begin at fixed times, however seldom somebody looks.
+
+        Two threads may turn at once: at worst something is looked up anew too soon.
+        """
+        turned = self._turned
+        passed = int((moment - turned) // GENERATION.total_seconds())
+        if passed > 0:
+            self._old = self._young if passed == 1 else {}
+            self._young = {}
+            self._turned = turned + passed * GENERATION.total_seconds()
 
 
 def named(organization_id: int, samples: RefSamples) -> SampleBatch:
