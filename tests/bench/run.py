@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -42,18 +45,18 @@ def live_tail() -> dict[str, object]:
 
 def patterns() -> dict[str, object]:
     """Ingest of 200,000 lines with 500 patterns armed, against none."""
-    with _scratch_django():
-        from tests.bench import patterns as bench
+    _use_scratch_django()
+    from tests.bench import patterns as bench
 
-        return dict(bench.measure())
+    return dict(bench.measure())
 
 
 def logs() -> dict[str, object]:
     """Storing and searching 2 M access lines, against grep on the same text."""
-    with _scratch_django():
-        from tests.bench import logs as bench
+    _use_scratch_django()
+    from tests.bench import logs as bench
 
-        return bench.measure(2_000_000)
+    return bench.measure(2_000_000)
 
 
 def logs_push() -> dict[str, object]:
@@ -66,18 +69,18 @@ def logs_push() -> dict[str, object]:
 
 def logs_10m() -> dict[str, object]:
     """The same with 10 M lines."""
-    with _scratch_django():
-        from tests.bench import logs as bench
+    _use_scratch_django()
+    from tests.bench import logs as bench
 
-        return bench.measure(10_000_000)
+    return bench.measure(10_000_000)
 
 
 def rules() -> dict[str, object]:
     """A round of 1,000 recording rules over 5,000 series, against Prometheus's."""
-    with _scratch_django():
-        from tests.bench import rules as bench
+    _use_scratch_django()
+    from tests.bench import rules as bench
 
-        return dict(bench.measure())
+    return dict(bench.measure())
 
 
 def chaos() -> dict[str, object]:
@@ -112,37 +115,29 @@ def remote_write() -> dict[str, object]:
 
 def metrics_queries() -> dict[str, object]:
     """Twenty dashboard queries, here and in Debian's Prometheus."""
-    with _scratch_django():
-        from tests.bench import metrics_queries as bench
+    _use_scratch_django()
+    from tests.bench import metrics_queries as bench
 
-        return bench.measure()
+    return bench.measure()
 
 
-class _scratch_django:  # noqa: N801 - used as a function
-    """Django on a database of its own, migrated, in this process."""
+def _use_scratch_django() -> None:
+    """Set Django up on a database of its own, migrated. Both go with this process."""
+    directory = Path(tempfile.mkdtemp(prefix="vedette-bench-", dir="/tmp"))
+    # What is registered first is done last: the servers have stopped by then.
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    directory.chmod(0o755)
+    os.environ["VAR_DIR"] = str(directory)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    import django
 
-    def __enter__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="vedette-bench-", dir="/tmp"))
-        self.directory.chmod(0o755)
-        os.environ["VAR_DIR"] = str(self.directory)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
+    from config.services.sharing import ensure_running
 
-        from config.services.sharing import ensure_running
+    ensure_running()
+    django.setup()
+    from django.core.management import call_command
 
-        self.servers = ensure_running()
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-
-    def __exit__(self, *error: object) -> None:
-        from django.db import connections
-
-        connections.close_all()
-        if self.servers is not None:
-            self.servers.leave()
-        shutil.rmtree(self.directory, ignore_errors=True)
+    call_command("migrate", verbosity=0)
 
 
 PARTS: dict[str, Callable[[], dict[str, object]]] = {
@@ -168,9 +163,34 @@ def main() -> None:
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; parts: {', '.join(PARTS)}")
-    for name in arguments.parts or PARTS:
-        figures = PARTS[name]()
-        print(json.dumps({name: figures}) if arguments.json else table(name, figures))
+    signal.signal(signal.SIGTERM, _leave)
+    names = arguments.parts or list(PARTS)
+    for name in names:
+        if len(names) > 1:
+            _measure_apart(name, *(["--json"] if arguments.json else []))
+        else:
+            figures = PARTS[name]()
+            print(
+                json.dumps({name: figures}) if arguments.json else table(name, figures)
+            )
+
+
+def _measure_apart(name: str, *flags: str) -> None:
+    """A process has one Django, and so one scratch database."""
+    with subprocess.Popen([sys.executable, __file__, name, *flags]) as process:
+        try:
+            code = process.wait()
+        except SystemExit:
+            process.terminate()
+            raise
+    if code:
+        sys.exit(code)
+
+
+def _leave(*_signal: object) -> None:
+    """End as at an error: whatever was started is ended, once, and removed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
