@@ -60,7 +60,8 @@ class PipelinedWriter:
     def __init__(self, writer: Writer, pool: Executor, *, worth: int = 20) -> None:
         self._writer, self._pool, self._worth = writer, pool, worth
         self._lane: _Lane | None = None
-        self._opening = False
+        # The loop that has asked for a connection.
+        self._opening: asyncio.AbstractEventLoop | None = None
         self._not_before = 0.0
         # How many came in the second that began then.
         self._second, self._came = 0.0, 0
@@ -68,16 +69,16 @@ class PipelinedWriter:
     async def commit(self, parcel: Parcel) -> None:
         """Return when it is committed. Raises what `deposit` does."""
         lane = self._lane_of(asyncio.get_running_loop())
-        if lane is None or not _is_plain(parcel) or not backlog.is_counted:
-            await committed(self._writer.put(parcel))
-            return
         counts = counts_of(parcel.arrivals)
-        backlog.check(counts)
-        if not await lane.commit(parcel):
+        if (
+            lane is not None
+            and _is_plain(parcel)
+            and backlog.check_believed(counts)
+            and await lane.commit(parcel)
+        ):
+            backlog.add(counts)
+        else:
             await committed(self._writer.put(parcel))
-            return
-        backlog.add(counts)
-        lane.wakes.soon()
 
     def close(self) -> None:
         if self._lane is not None:
@@ -89,8 +90,8 @@ class PipelinedWriter:
         if lane is not None and lane.is_open and lane.loop is loop:
             return lane
         self.close()
-        if not self._opening and self._is_worth_it(time.monotonic()):
-            self._opening = True
+        if self._opening is not loop and self._is_worth_it(time.monotonic()):
+            self._opening = loop
             self._pool.submit(self._open, loop)
         return None
 
@@ -108,18 +109,18 @@ class PipelinedWriter:
             opened = _connect()
         except (psycopg.Error, DatabaseError) as error:
             logger.info("Pushes are committed by a thread for now: %s", error)
-            self._opening = False
+            self._opening = None
             return
         try:
             loop.call_soon_threadsafe(self._adopt, opened, loop)
         except RuntimeError:  # The loop has ended meanwhile.
-            self._opening = False
+            self._opening = None
             opened.close()
 
     def _adopt(
         self, opened: psycopg.Connection, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._opening = False
+        self._opening = None
         self._lane = _Lane(opened, loop, _Wakes(loop, self._pool))
 
 
@@ -180,7 +181,7 @@ class _Lane:
         loop: asyncio.AbstractEventLoop,
         wakes: _Wakes,
     ) -> None:
-        self.loop, self.wakes = loop, wakes
+        self.loop, self._wakes = loop, wakes
         self.is_open = True
         self._connection, self._libpq = opened, opened.pgconn
         self._socket = self._libpq.socket
@@ -252,6 +253,8 @@ class _Lane:
 
     def _settle(self) -> None:
         settled, self._sent = self._sent, []
+        if not self._refused:
+            self._wakes.soon()  # Here, for whoever was sent and given up as well.
         for waiting in settled:
             if not waiting.waiter.done():
                 waiting.waiter.set_result(not self._refused)
