@@ -14,7 +14,7 @@ from accounts.models import Organization
 from accounts.scope import Scope
 from monitoring.models import ArchiveFile, LifecycleState, Signal
 from monitoring.services import hindrances
-from monitoring.store import archive, archive_reads, deletion, vault
+from monitoring.store import archive, archive_deletion, archive_reads, vault
 from monitoring.store.archive import Moved
 from monitoring.store.compaction import last_finished_day
 from monitoring.store.vault import VaultError
@@ -70,7 +70,7 @@ def archive_organization(organization_id: int, now: datetime) -> Iterator[Moved]
 
 def sweep(now: datetime) -> int:
     """Delete files that nothing needs any more. Raises VaultError."""
-    return deletion.sweep(now) if is_configured() else 0
+    return archive_deletion.sweep(now) if is_configured() else 0
 
 
 @dataclass(frozen=True, slots=True)

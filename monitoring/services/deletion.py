@@ -17,7 +17,7 @@ from monitoring.labels import Matcher
 from monitoring.models import DeleteRequest, LifecycleState, Signal
 from monitoring.services import hindrances, patterns
 from monitoring.services.policy import matching_ids
-from monitoring.store import deletion
+from monitoring.store import archive_deletion, deletion
 from monitoring.store.tombstones import Tombstone, tombstone_of
 from monitoring.telemetry import nanoseconds
 
@@ -101,7 +101,7 @@ def request_delete(
             end_ns=_bounded(nanoseconds(end)),
             ids=ids,
             marker=deletion.mark(),
-            age=deletion.youngest_file(scope.organization_id),
+            age=archive_deletion.youngest_file(scope.organization_id),
             requested_by=scope.actor.name[:254],
             created_at=now,
         )
@@ -160,7 +160,7 @@ def _carry_out(request: DeleteRequest, now: datetime) -> bool:
             _progress(mine, step)
         deletion.erase_rollups(*where)
         mine.update(blocks_erased=True)
-    for step in deletion.erase_files(*where, now):
+    for step in archive_deletion.erase_files(*where, now):
         _progress(mine, step)
     if request.signal == Signal.LOGS:
         patterns.forget_streams(request.ids)

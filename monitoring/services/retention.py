@@ -24,7 +24,7 @@ from monitoring.services.policy import (
     policy_of,
 )
 from monitoring.services.rollup_retention import apply_to_rollups
-from monitoring.store import deletion, deltas, engine, registry
+from monitoring.store import archive_deletion, deletion, deltas, engine, registry
 from monitoring.store.blocks import Int64s
 from monitoring.store.days import StoredDay, stored_days
 from monitoring.store.tombstones import Tombstone, unit_of
@@ -59,7 +59,7 @@ def apply_retention(now: datetime) -> RetentionOutcome:
     metrics_from = now - longest_kept_anywhere(Signal.METRICS) - MARGIN
     logs_from = now - longest_kept_anywhere(Signal.LOGS) - MARGIN
     dropped = engine.delete_before(samples=metrics_from.date(), logs=logs_from.date())
-    blocks = engine.delete_orphans() + deletion.drop_orphans(now)
+    blocks = engine.delete_orphans() + archive_deletion.drop_orphans(now)
     series = streams = 0
     for organization in Organization.objects.order_by("pk"):
         scope = Scope.of_system(organization.pk, organization.slug)
@@ -96,7 +96,9 @@ def apply_rules(scope: Scope, now: datetime) -> Iterator[deletion.Step]:
     yield from apply_to_rollups(scope, policy, now)
     for signal in Signal.values:
         first_kept = kept_from(policy.longest(signal), now)
-        deletion.drop_files(scope.organization_id, signal, before=first_kept, now=now)
+        archive_deletion.drop_files(
+            scope.organization_id, signal, before=first_kept, now=now
+        )
         yield from _apply_to(scope, policy, signal, now)
         old = RetentionPass.unscoped.filter(
             organization_id=scope.organization_id, signal=signal, day__lt=first_kept
@@ -125,7 +127,7 @@ def _apply_to(
             signal, stored.day, expired(policy, signal, stored.day, ids, now)
         )
         yield from deletion.erase_blocks(organization_id, signal, doom)
-        yield from deletion.erase_files(organization_id, signal, doom, now)
+        yield from archive_deletion.erase_files(organization_id, signal, doom, now)
         RetentionPass.unscoped.update_or_create(
             organization_id=organization_id,
             signal=signal,
