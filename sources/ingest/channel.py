@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from daphne.http_protocol import HTTPFactory
 from twisted.internet.interfaces import IProtocol, ISSLTransport
 from twisted.internet.protocol import Protocol
+from twisted.protocols.policies import ProtocolWrapper
 from typing_extensions import override
 
 from sources.ingest.application import Asked, IngestEdge
@@ -170,7 +171,10 @@ class PushChannel(Protocol):
         """Give the connection to an ordinary protocol, with what has come."""
         self._stop_watching()
         protocol: Any = self._ordinary()
-        self._transport.protocol = protocol
+        if isinstance(self._transport, ProtocolWrapper):
+            self._transport.wrappedProtocol = protocol
+        else:
+            self._transport.protocol = protocol
         protocol.makeConnection(self._transport)
         if self._received:
             protocol.dataReceived(self._received)

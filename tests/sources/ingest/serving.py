@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from daphne.server import Server
 from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.threads import blockingCallFromThread
+from twisted.protocols.policies import WrappingFactory
 
 START_SECONDS = 10
 
@@ -40,6 +44,17 @@ class LiveServer:
     def address(self) -> str:
         host, port = self._server.listening_addresses[0]
         return f"{host}:{port}"
+
+    @contextlib.contextmanager
+    def wrapped(self) -> Iterator[str]:
+        """Serve at one more address, where another protocol stands before HTTP's."""
+        factory = WrappingFactory(self._server.http_factory)
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        listening = blockingCallFromThread(reactor, endpoint.listen, factory)
+        try:
+            yield f"127.0.0.1:{listening.getHost().port}"
+        finally:
+            blockingCallFromThread(reactor, listening.stopListening)
 
     def stop(self) -> None:
         reactor.callFromThread(reactor.stop)

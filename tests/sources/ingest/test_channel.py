@@ -55,7 +55,7 @@ class Connection:
             return self._socket.recv(1) == b""
         return True
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._socket.close()
 
     def _chunks(self) -> bytes:
@@ -111,7 +111,7 @@ def connect(daphne):
 
         def open_one() -> Connection:
             connection = Connection(daphne.address)
-            opened.callback(connection.leave)
+            opened.callback(connection.close)
             return connection
 
         yield open_one
@@ -286,7 +286,7 @@ def comparable(answer):
 
 def test_whoever_leaves_in_the_middle_has_sent_nothing(only_channel, connect, push):
     connection = connect().say(push()[:-1])
-    connection.leave()
+    connection.close()
 
     assert connect().say(push()).hear()[0] == 202
     assert lines() == 1
@@ -299,6 +299,18 @@ def test_whoever_says_nothing_is_let_go(only_channel, connect, push, monkeypatch
 
     assert silent.is_closed()
     assert slow.is_closed()
+
+
+def test_a_connection_is_given_away_behind_another_protocol_too(
+    only_channel, daphne, push
+):
+    """As TLS and a proxy's greeting are."""
+    with daphne.wrapped() as address, contextlib.closing(Connection(address)) as one:
+        first = one.say(push()).hear()[0]
+        second = one.say(b"GET /logs HTTP/1.1\r\nHost: edge\r\n\r\n").hear()[0]
+        third = one.say(push()).hear()[0]
+
+    assert (first, second, third) == (202, 299, 299)
 
 
 def test_an_error_of_ours_ends_neither_the_connection_nor_the_server(
