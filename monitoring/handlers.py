@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.scope import Scope
 from monitoring.live import topics
 from monitoring.services import patterns, presentation
-from monitoring.services.pattern_mining import TOPIC as PATTERNS
+from monitoring.services.pattern_news import TOPIC as PATTERNS
 
 
 def register_topics() -> None:

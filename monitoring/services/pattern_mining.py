@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,35 +20,23 @@ from redis import RedisError
 
 from accounts.models import Organization
 from accounts.scope import Scope
-from monitoring import live
 from monitoring.analytics.masking import masked
 from monitoring.analytics.templates import MAX_TEMPLATES, Miner
-from monitoring.labels import METRIC_NAME, Labels, make_labels
 from monitoring.live import handover
 from monitoring.live.handover import WEIGHT, Offer
 from monitoring.models import LogPattern, LogStream, PatternState
-from monitoring.services.append import LimitExceededError, append_samples
-from monitoring.services.patterns import event_json
+from monitoring.services import pattern_news
+from monitoring.services.append import LimitExceededError
+from monitoring.services.pattern_news import Stream
 from monitoring.store import registry
 from monitoring.store.owner import Owner
-from monitoring.telemetry import Level, MetricMetadata, MetricType, SampleBatch
 
 logger = logging.getLogger(__name__)
-
-# Of each of them a threshold rule may ask how many are new.
-NEW_PATTERNS = "vedette_log_new_patterns_total"
-TOPIC = "patterns"
 
 # Batches that are mined in one commit, and what they may hold of streams.
 MAX_OFFERS = 16
 MAX_STREAMS = 500
 MAX_SAMPLE = 1000
-
-# All that a stream says is new at first: nobody needs to be told.
-LEARNING = timedelta(minutes=5)
-
-# The labels that new patterns are counted by.
-COUNTED_BY = ("app", "job", "namespace", "service_name", "source")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_NS = 60 * 10**9
@@ -103,14 +90,6 @@ class Templates:
 
     miner: Miner = field(default_factory=Miner)
     rows: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    id: int
-    team_id: int | None
-    labels: Labels
-    is_known: bool
 
 
 # The miners of recent organizations, true up to the cursor they are kept with.
@@ -187,7 +166,8 @@ class _Round:
             self._count(offer)
         created = self._write()
         self._delete_forgotten()
-        self._tell(created)
+        mined = ((kind.stream_id, kind.level) for kind, _ in self.seen)
+        pattern_news.tell(self.scope, created, self.streams, mined, now=self.now)
         self._keep(offers[-1].id)
 
     # --- Counting ------------------------------------------------------------------
@@ -238,8 +218,7 @@ class _Round:
         )
         for pk, pairs in zip(ids, labels, strict=True):
             if pk in born:
-                known = self.now - born[pk] > LEARNING
-                self.streams[pk] = Stream(pk, offer.team_id, pairs, known)
+                self.streams[pk] = Stream(offer.team_id, pairs, born[pk])
         return [*ids, *[0] * (len(offer.batch.streams) - len(ids))]
 
     def _load(self, kinds: Iterable[Kind]) -> None:
@@ -329,58 +308,6 @@ class _Round:
             _kept[organization_id] = cursor, kinds
 
         transaction.on_commit(keep)
-
-    # --- Telling -------------------------------------------------------------------
-
-    def _tell(self, created: Sequence[LogPattern]) -> None:
-        new = [row for row in created if self.streams[row.stream_id].is_known]
-        counts: dict[int | None, dict[Labels, int]] = defaultdict(dict)
-        for kind, _ in self.seen:
-            stream = self.streams[kind.stream_id]
-            counts[stream.team_id].setdefault(_counted(stream, kind.level), 0)
-        for row in new:
-            stream = self.streams[row.stream_id]
-            counts[stream.team_id][_counted(stream, row.level)] += 1
-        for team_id, totals in counts.items():
-            self._append(team_id, totals)
-        by_team: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
-        for row in new:
-            labels = dict(self.streams[row.stream_id].labels)
-            by_team[row.team_id].append(event_json(row, labels))
-        for team_id, events in by_team.items():
-            _publish(self.scope.organization_id, team_id, events)
-
-    def _append(self, team_id: int | None, totals: Mapping[Labels, int]) -> None:
-        """Count, in the same commit; at 0 before the first, so that it is a rise."""
-        batch = SampleBatch(
-            series=tuple(totals),
-            series_index=np.arange(len(totals), dtype=np.int32),
-            ts_ms=np.full(len(totals), int(self.now.timestamp() * 1000), np.int64),
-            values=np.fromiter(totals.values(), np.float64, len(totals)),
-            metadata={
-                NEW_PATTERNS: MetricMetadata(
-                    MetricType.COUNTER, "", "Kinds of log lines that were not known."
-                )
-            },
-            is_delta=True,
-        )
-        try:
-            append_samples(self.scope, batch, team_id=team_id, now=self.now)
-        except LimitExceededError as error:
-            logger.info("New patterns are not counted: %s", error)
-
-
-def _publish(
-    organization_id: int, team_id: int | None, events: list[dict[str, Any]]
-) -> None:
-    transaction.on_commit(
-        lambda: live.publish_many(organization_id, TOPIC, events, team_id=team_id)
-    )
-
-
-def _counted(stream: Stream, level: int) -> Labels:
-    kept = {name: value for name, value in stream.labels if name in COUNTED_BY}
-    return make_labels({**kept, "level": Level(level).word, METRIC_NAME: NEW_PATTERNS})
 
 
 def _grouped(table: pa.Table) -> pa.Table:
