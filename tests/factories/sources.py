@@ -10,7 +10,8 @@ import pyarrow as pa
 from factory.django import DjangoModelFactory
 
 from monitoring.labels import make_labels
-from monitoring.telemetry import LOG_COLUMNS, LogBatch, SampleBatch
+from monitoring.services.series_refs import SeriesRefs
+from monitoring.telemetry import LOG_COLUMNS, LogBatch, RefSamples, SampleBatch
 from sources.models import BatchKind, DeadLetter, Source, SourceState
 from sources.services.inbox import Arrival
 from tests.factories.accounts import OrganizationFactory
@@ -66,9 +67,20 @@ def sample_batch(name: str, *values: float, at: datetime = NOW, **labels: str):
     )
 
 
+def by_reference(organization, batch: SampleBatch, *, team=None) -> RefSamples:
+    """The samples as they travel when their series are registered, which they are."""
+    refs = SeriesRefs()
+    owner = organization.pk, team.pk if team else None
+    refs.refer(*owner, batch)
+    refs.look_up(now=NOW)
+    referring = refs.refer(*owner, batch)
+    assert referring is not None
+    return referring
+
+
 def arrival(
     organization,
-    batch: LogBatch | SampleBatch,
+    batch: LogBatch | SampleBatch | RefSamples,
     *,
     source: Source | None = None,
     team=None,

@@ -3,8 +3,19 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import AuditEntry
-from sources.models import DeadLetter, InboxBatch
-from tests.factories.sources import NOW, SourceFactory, dead_letter, log_batch
+from monitoring.models import Series
+from sources.models import BatchKind, DeadLetter, InboxBatch
+from sources.services.inbox import deposit
+from sources.services.pipeline import drain
+from tests.factories.sources import (
+    NOW,
+    SourceFactory,
+    arrival,
+    by_reference,
+    dead_letter,
+    log_batch,
+    sample_batch,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -80,3 +91,20 @@ def test_a_letter_shows_what_is_in_it_without_its_secrets(api, cast):
     ]
 
     assert shown == [["to [email]", "plain"], ["to [email]", "plain"], []]
+
+
+def test_samples_by_reference_are_shown_with_their_labels(
+    api, cast, redis_client, django_capture_on_commit_callbacks
+):
+    deposit([arrival(cast.acme, sample_batch("up", 1.0, job=job)) for job in "ab"])
+    with django_capture_on_commit_callbacks(execute=True):
+        drain(NOW)
+    dead = dead_letter(cast.acme)
+    referring = by_reference(cast.acme, sample_batch("up", 2.0, job="b"))
+    DeadLetter.unscoped.update(kind=BatchKind.SAMPLES, payload=referring.encode())
+
+    shown = api.get(f"/api/v1/dead-letters/{dead.pk}").json()["samples"]
+    Series.unscoped.all().delete()
+    gone = api.get(f"/api/v1/dead-letters/{dead.pk}").json()["samples"]
+
+    assert (shown, gone) == (['{__name__="up", job="b"}'], [])

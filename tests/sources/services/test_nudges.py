@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 
 from sources.models import InboxBatch
 from sources.periodic import due
-from sources.services.claims import MAX_BATCHES
+from sources.services.claims import MAX_BATCHES, anything_waits
 from sources.services.inbox import deposit
 from sources.services.nudges import answer_nudges, nudge, promise_to_look
 from sources.services.pipeline import drain
@@ -15,6 +17,7 @@ from tests.factories.sources import NOW, SourceFactory, arrival, log_batch
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 QUEUE = "django_q:ingest:q"
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +123,44 @@ def test_beat_asks_for_a_drain_while_something_waits(cast, redis):
     redis.flushdb()
 
     assert "sources.tasks.drain_inbox" in calls()
+
+
+def test_beat_asks_for_no_second_drain_for_what_came_a_moment_ago(cast):
+    """The drain that its deposit has asked for is under way."""
+    deposit([arrival(cast.acme, log_batch("a"), at=NOW.replace(microsecond=1))])
+
+    assert "sources.tasks.drain_inbox" not in calls()
+
+
+@pytest.mark.parametrize(
+    ("waited", "given", "waits"),
+    [
+        pytest.param(0, {}, True, id="fresh"),
+        pytest.param(0, {"overdue_by": SECOND}, False, id="fresh_not_overdue"),
+        pytest.param(0.999, {"overdue_by": SECOND}, False, id="not_quite_overdue"),
+        pytest.param(1, {"overdue_by": SECOND}, True, id="overdue"),
+    ],
+)
+def test_what_has_waited_for_long_enough_is_overdue(cast, waited, given, waits):
+    deposit([arrival(cast.acme, log_batch("a"), at=NOW - waited * SECOND)])
+
+    assert anything_waits(NOW, **given) is waits
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"), [pytest.param(1, False, id="put_off"), (0, True), (-1, True)]
+)
+def test_what_failed_waits_from_when_its_turn_comes(cast, until, waits):
+    deposit([arrival(cast.acme, log_batch("a"))])
+    InboxBatch.objects.update(attempts=1, not_before=NOW + until * SECOND)
+
+    assert anything_waits(NOW) is waits
+    assert anything_waits(NOW, overdue_by=SECOND) is waits
+
+
+def test_an_empty_inbox_waits_for_nothing(db):
+    assert not anything_waits(NOW)
+    assert not anything_waits(NOW, overdue_by=SECOND)
 
 
 def test_beat_does_not_ask_while_all_that_waits_is_put_off(cast):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 import pytest
 from django.db import connection
 
+from monitoring import live
 from monitoring.labels import Matcher, MatchOp
+from monitoring.models import SampleBlock, Series
 from monitoring.services.logs import LogQuery, read_logs
 from monitoring.services.queries import snapshot
 from monitoring.telemetry import CorruptBatchError, LogBatch
@@ -24,6 +28,7 @@ from tests.factories.sources import (
     NOW,
     SourceFactory,
     arrival,
+    by_reference,
     log_batch,
     ns,
     sample_batch,
@@ -52,8 +57,6 @@ def stored_lines(scope, **labels: str) -> list[str]:
 
 
 def corrupt(organization, source=None):
-    from dataclasses import replace
-
     return replace(
         arrival(organization, log_batch("x"), source=source), payload=b"garbage"
     )
@@ -155,6 +158,146 @@ def test_two_teams_do_not_see_each_others_lines(cast):
     assert stored_lines(cast.scope(cast.bob)) == ["payments"]
     assert stored_lines(cast.scope(cast.carol)) == ["platform"]
     assert sorted(stored_lines(cast.scope(cast.alice))) == ["payments", "platform"]
+
+
+# --- Samples by reference ----------------------------------------------------------------
+
+
+def latest(scope) -> dict[tuple[str, ...], float]:
+    """The latest value of each series, by its name and the values of its labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for sample in snapshot(scope, now=NOW)
+    }
+
+
+def shown_live(redis, organization) -> list[tuple[str, dict[str, str], float, str]]:
+    """What the topic `metrics` has shown: name, labels, value and the team."""
+    entries = redis.xrange(live.stream_key(organization.pk, "metrics"))
+    return [
+        (event["name"], event["labels"], event["value"], entry[b"team"].decode())
+        for _, entry in entries
+        for event in orjson.loads(entry[b"events"])
+    ]
+
+
+def register(organization, *batches, team=None):
+    deposit([arrival(organization, batch, team=team) for batch in batches])
+    drain(NOW)
+
+
+class TestByReference:
+    def test_samples_are_stored(self, cast):
+        register(cast.acme, sample_batch("up", 0.0, at=NOW - 9 * SECOND, job="api"))
+        batch = sample_batch("up", 1.0, 2.0, at=NOW - SECOND, job="api")
+        deposit([arrival(cast.acme, by_reference(cast.acme, batch))])
+
+        assert drain(NOW) == DrainOutcome(batches=1, samples=2)
+
+        assert latest(cast.system()) == {("up", "api"): 2.0}
+        assert not InboxBatch.objects.exists()
+
+    def test_they_are_counted(self, cast):
+        source = SourceFactory(organization=cast.acme, name="app")
+        register(cast.acme, sample_batch("up", 0.0))
+        referring = by_reference(cast.acme, sample_batch("up", 1.0, 2.0))
+        deposit([arrival(cast.acme, referring, source=source, at=NOW)])
+
+        drain(NOW)
+
+        state = SourceState.objects.get(source=source)
+        assert (state.samples_total, state.bytes_total) == (2, 200)
+        assert state.last_seen == NOW
+
+    def test_they_are_shown_live_with_their_labels(self, cast, redis_client):
+        register(cast.acme, sample_batch("up", 0.0, job="api"), team=cast.payments)
+        batch = sample_batch("up", 1.0, 2.0, job="api")
+        referring = by_reference(cast.acme, batch, team=cast.payments)
+        deposit([arrival(cast.acme, referring, team=cast.payments)])
+        redis_client.flushdb()
+
+        drain(NOW)
+
+        assert shown_live(redis_client, cast.acme) == [
+            ("up", {"job": "api"}, 2.0, str(cast.payments.pk))
+        ]
+
+    def test_of_a_burst_nothing_is_shown_live(self, cast, redis_client, monkeypatch):
+        register(cast.acme, *(sample_batch("up", 0.0, job=job) for job in "ab"))
+        batches = [sample_batch("up", 1.0, job=job) for job in "ab"]
+        deposit([arrival(cast.acme, by_reference(cast.acme, b)) for b in batches])
+        redis_client.flushdb()
+        monkeypatch.setattr(live, "BURST_SERIES", 1)
+
+        drain(NOW)
+
+        assert shown_live(redis_client, cast.acme) == []
+        assert latest(cast.system()) == {("up", "a"): 1.0, ("up", "b"): 1.0}
+
+    def test_they_come_with_others_in_one_drain(self, cast):
+        register(cast.acme, sample_batch("up", 0.0, at=NOW - 9 * SECOND, job="known"))
+        known = sample_batch("up", 1.0, job="known")
+        register(cast.acme, sample_batch("up", 0.0, job="team"), team=cast.payments)
+        of_team = by_reference(
+            cast.acme, sample_batch("up", 4.0, job="team"), team=cast.payments
+        )
+        deposit(
+            [
+                arrival(cast.acme, by_reference(cast.acme, known)),
+                arrival(cast.acme, sample_batch("up", 2.0, job="new")),
+                arrival(cast.acme, log_batch("a line")),
+                arrival(cast.acme, of_team, team=cast.payments),
+                arrival(cast.globex, sample_batch("up", 3.0, job="known")),
+            ]
+        )
+
+        assert drain(NOW) == DrainOutcome(batches=5, lines=1, samples=4)
+
+        assert latest(cast.scope(cast.bob)) == {
+            ("up", "known"): 1.0,
+            ("up", "new"): 2.0,
+            ("up", "team"): 4.0,
+        }
+        assert latest(cast.scope(cast.carol)).keys() == {
+            ("up", "known"),
+            ("up", "new"),
+        }
+        assert latest(cast.system(cast.globex)) == {("up", "known"): 3.0}
+
+    def test_batches_of_one_drain_are_one_block(self, cast):
+        register(cast.acme, sample_batch("up", 0.0), sample_batch("load", 0.0))
+        before = SampleBlock.objects.count()
+        batches = [sample_batch("up", 1.0), sample_batch("load", 2.0)]
+        deposit([arrival(cast.acme, by_reference(cast.acme, b)) for b in batches])
+
+        drain(NOW)
+
+        assert SampleBlock.objects.count() == before + 1
+        assert latest(cast.system()) == {("up",): 1.0, ("load",): 2.0}
+
+    def test_a_corrupt_batch_is_a_dead_letter_at_once(self, cast):
+        register(cast.acme, sample_batch("up", 0.0))
+        referring = by_reference(cast.acme, sample_batch("up", 1.0))
+        cut_off = replace(
+            arrival(cast.acme, referring), payload=referring.encode()[:-1]
+        )
+        deposit([cut_off])
+
+        assert drain(NOW).failed == 1
+
+        assert DeadLetter.unscoped.get().error.startswith("not a batch of samples")
+
+    def test_a_series_that_is_gone_holds_up_nobody_elses(self, cast, redis_client):
+        register(cast.acme, *(sample_batch("up", 0.0, job=job) for job in "ab"))
+        batches = [sample_batch("up", 1.0, job=job) for job in "ab"]
+        deposit([arrival(cast.acme, by_reference(cast.acme, b)) for b in batches])
+        Series.unscoped.get(labels={"job": "a"}).delete()
+        redis_client.flushdb()
+
+        assert drain(NOW) == DrainOutcome(batches=2, samples=2)
+
+        assert latest(cast.system()) == {("up", "b"): 1.0}
+        assert shown_live(redis_client, cast.acme) == [("up", {"job": "b"}, 1.0, "")]
 
 
 # --- Counts ------------------------------------------------------------------------------
