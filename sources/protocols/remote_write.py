@@ -7,7 +7,8 @@ a series of any other shape is read as protobuf's objects. Both give the same an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from sources.protocols.series_rows import KnownLabels, Rows, Written, labels_of
 # tag and the time in six bytes, as it has from 2004 to 2109. A zero is not written.
 _TAIL, _ZERO_TAIL = 18, 9
 _VALUE, _TIME = slice(3, 11), slice(12, 18)
+_WITHOUT_TAIL = itemgetter(slice(None, -_TAIL))
 _TIME_WEIGHTS = 1 << 7 * np.arange(6)
 # What a tail is known by: a mask over its bytes, and what must be left then. All bytes
 # of a varint but the last say that more follow.
@@ -93,11 +95,12 @@ class _Bulk:
     def read_into(self, rows: Rows) -> None:
         regular, zero = self._shapes()
         usable = regular | zero
-        keys = self._keys(regular, zero)
-        known = self._known.get_all(keys) if usable.all() else None
-        if known is not None:
-            _add_columns(rows, known, self._tails, zero)
-            return
+        if usable.all():
+            known = self._known.get_all(self._keys(regular, zero))
+            if known is not None:
+                _add_columns(rows, known, self._tails, zero)
+                return
+        keys = list(self._keys(regular, zero))
         packed = self._known.get(keys)
         unknown = np.array([found is None for found in packed], np.bool_)
         for place in np.flatnonzero(~usable | unknown):
@@ -109,14 +112,19 @@ class _Bulk:
 
     def _keys(
         self, regular: npt.NDArray[np.bool_], zero: npt.NDArray[np.bool_]
-    ) -> list[bytes]:
-        """Return the label bytes of each series, or some where it has another shape."""
+    ) -> Iterator[bytes]:
+        """Yield the label bytes of each series, or some where it has another shape.
+
+        One by one: a thousand at a time would push each other out of the caches.
+        """
+        keys: Iterator[bytes]
         if regular.all():
-            keys = [raw[:-_TAIL] for raw in self._raws]
+            keys = map(_WITHOUT_TAIL, self._raws)
         else:
             cut = np.where(zero, _ZERO_TAIL, _TAIL).tolist()
-            keys = [raw[:-size] for raw, size in zip(self._raws, cut, strict=True)]
-        return [self._salt + key for key in keys] if self._salt else keys
+            pairs = zip(self._raws, cut, strict=True)
+            keys = (raw[:-size] for raw, size in pairs)
+        return map(self._salt.__add__, keys) if self._salt else keys
 
     def _learn(
         self, place: int, keys: list[bytes], usable: npt.NDArray[np.bool_], rows: Rows
