@@ -61,9 +61,10 @@ class Writer:
         self._nudge_due: float | None = None
 
     def put(self, parcel: Parcel) -> Future[None]:
+        """A thread that has ended by an error of ours is replaced: nobody waits forever."""
         self._waiting.put(parcel)
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._run, name="ingest-writer", daemon=True
                 )
@@ -89,9 +90,9 @@ class Writer:
                 self._nudge_due = self._nudged_at + NUDGE_SECONDS
                 self._nudge_when_due()
         finally:
+            connections.close_all()
             if self._nudge_due is not None:
                 nudge()
-            connections.close_all()
 
     def _groups(self) -> Iterator[list[Parcel]]:
         while True:

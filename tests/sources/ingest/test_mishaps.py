@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 
 import psycopg
 import pytest
@@ -11,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
 from accounts.services.believed import Believed
-from sources.ingest import IngestEdge
+from sources.ingest import IngestEdge, writer
 from sources.models import InboxBatch, Source
 from sources.services.backlog import backlog
 from tests.factories.accounts import make_token
@@ -177,3 +179,19 @@ def test_what_is_known_is_bounded():
         known.look_up(number, lambda number=number: number)
 
     assert [known.get(number) for number in range(3)] == [None, 1, 2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_that_has_fallen_over_is_replaced(sender, monkeypatch):
+    def fall_over():
+        raise RuntimeError("on purpose")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(writer, "nudge", fall_over)
+        first = sender.post(LOGS, LINE)
+        while any(thread.name == "ingest-writer" for thread in threading.enumerate()):
+            time.sleep(0.01)
+    second = sender.post(LOGS, LINE)
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert InboxBatch.objects.count() == 2
