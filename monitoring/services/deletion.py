@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 
 from accounts.scope import Role, Scope
 from accounts.services import audit
+from monitoring.gotemplates.literals import quote
 from monitoring.labels import Matcher
 from monitoring.models import DeleteRequest, LifecycleState, Signal
 from monitoring.services import hindrances, patterns
@@ -185,13 +186,8 @@ def _tombstone(request: DeleteRequest) -> Tombstone:
 
 
 def selector_text(matchers: Sequence[Matcher]) -> str:
-    parts = (f"{m.name}{m.op}{_quoted(m.value)}" for m in matchers)
+    parts = (f"{m.name}{m.op}{quote(m.value)}" for m in matchers)
     return "{" + ", ".join(parts) + "}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _bounded(ns: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from monitoring.gotemplates.literals import quote
 from monitoring.labels import METRIC_NAME, Labels, make_labels
 from sources.protocols import shown
 from sources.protocols.label_sets import MAX_LABELS, MAX_NAME_BYTES, MAX_VALUE_BYTES
@@ -76,13 +77,8 @@ def check_metric_name(name: str) -> None:
 
 def as_text(pairs: Iterable[tuple[str, str]]) -> str:
     """Return a label set as Prometheus writes it: {a="b", c="d"}."""
-    inner = ", ".join(f"{name}={_quoted(value)}" for name, value in sorted(pairs))
+    inner = ", ".join(f"{name}={quote(value)}" for name, value in sorted(pairs))
     return "{" + inner + "}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _repeated(pairs: list[tuple[str, str]]) -> str:
