@@ -81,6 +81,10 @@ class PipelinedWriter:
             await committed(self._writer.put(parcel))
 
     def close(self) -> None:
+        self._opening = None
+        self._leave_lane()
+
+    def _leave_lane(self) -> None:
         if self._lane is not None:
             self._lane.close()
             self._lane = None
@@ -89,7 +93,7 @@ class PipelinedWriter:
         lane = self._lane
         if lane is not None and lane.is_open and lane.loop is loop:
             return lane
-        self.close()
+        self._leave_lane()
         if self._opening is not loop and self._is_worth_it(time.monotonic()):
             self._opening = loop
             self._pool.submit(self._open, loop)
@@ -105,23 +109,27 @@ class PipelinedWriter:
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in a thread, as connecting blocks."""
         self._not_before = time.monotonic() + _PAUSE_SECONDS
+        opened = None
         try:
             opened = _connect()
         except (psycopg.Error, DatabaseError) as error:
             logger.info("Pushes are committed by a thread for now: %s", error)
-            self._opening = None
-            return
         try:
             loop.call_soon_threadsafe(self._adopt, opened, loop)
         except RuntimeError:  # The loop has ended meanwhile.
-            self._opening = None
-            opened.close()
+            if opened is not None:
+                opened.close()
 
     def _adopt(
-        self, opened: psycopg.Connection, loop: asyncio.AbstractEventLoop
+        self, opened: psycopg.Connection | None, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._opening = None
-        self._lane = _Lane(opened, loop, _Wakes(loop, self._pool))
+        wanted = self._opening is loop
+        if wanted:
+            self._opening = None
+        if opened is not None and wanted:
+            self._lane = _Lane(opened, loop, _Wakes(loop, self._pool))
+        elif opened is not None:
+            opened.close()
 
 
 def _is_plain(parcel: Parcel) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -467,6 +468,25 @@ def test_what_is_given_up_under_way_is_drained_all_the_same(
 
     assert story(told)
     assert stored() == ["under way"]
+
+
+def test_a_connection_that_comes_after_closing_is_not_kept(
+    pipelined, writer, pool, parcel
+):
+    async def told():
+        loop = asyncio.get_running_loop()
+        await asyncio.wrap_future(writer.put(parcel()))
+        before = idle_sessions()
+        closed = threading.Event()
+        pool.submit(closed.wait)
+        await pipelined.commit(parcel())  # Asks for a connection.
+        pipelined.close()
+        closed.set()
+        await loop.run_in_executor(pool, lambda: None)
+        await asyncio.sleep(0)
+        return await happens(lambda: idle_sessions() == before)
+
+    assert asyncio.run(told())
 
 
 def test_closing_tells_who_waits(story, pipelined, parcel):
