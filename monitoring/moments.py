@@ -1,11 +1,18 @@
-"""Points in time as RFC 3339 texts in UTC. Pure: used everywhere."""
+"""Points in time in UTC: numbers since 1970, RFC 3339 texts. Pure: used everywhere."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import overload
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _BILLION = 1_000_000_000
+
+
+def moment_of(ns: int) -> datetime:
+    """Return the time that many nanoseconds after the epoch, to the microsecond."""
+    return EPOCH + timedelta(microseconds=ns // 1000)
 
 
 @overload

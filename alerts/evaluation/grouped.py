@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.evaluation.levels import Severity
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from monitoring.moments import EPOCH
 
 # What people write into the label `severity`, by the severity it stands for.
 _SEVERITIES = {
@@ -90,4 +89,4 @@ def offset_of(key: str, interval: timedelta) -> timedelta:
 
 def tick_before(now: datetime, interval: timedelta, offset: timedelta) -> datetime:
     """Return the group's latest moment of evaluation that is not after `now`."""
-    return now - (now - _EPOCH - offset) % interval
+    return now - (now - EPOCH - offset) % interval

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from accounts.scope import Scope
 from alerts.evaluation import Observation
@@ -16,6 +16,7 @@ from alerts.evaluation.languages import (
 )
 from monitoring.labels import METRIC_NAME, Labels
 from monitoring.logql import LogQLError
+from monitoring.moments import EPOCH
 from monitoring.promql import PromQLError, Result
 from monitoring.services import logql_queries, queries
 from monitoring.services.logql_queries import InvalidFilterError
@@ -25,7 +26,6 @@ from monitoring.telemetry import TooMuchDataError
 FAILURES = (PromQLError, LogQLError, InvalidFilterError, TooMuchDataError)
 
 _WORDS = {PROMQL: "PromQL", LOGQL: "LogQL"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class QueryError(Exception):
@@ -82,7 +82,7 @@ def observe_range(
         raise QueryError(str(error)) from error
     labels = _unnamed(result)
     for index, step_ms in enumerate(result.steps_ms.tolist()):
-        moment = _EPOCH + timedelta(milliseconds=step_ms)
+        moment = EPOCH + timedelta(milliseconds=step_ms)
         yield moment, _at_step(result, labels, index)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from alerts.services.rule_checks import check_draft
 from alerts.services.rule_drafts import RuleDraft
 from alerts.services.specs import matchers_of, spec_of
 from monitoring.labels import Labels, fingerprint, make_labels
+from monitoring.moments import EPOCH
 from monitoring.services import logs
 from monitoring.telemetry import nanoseconds
 
@@ -31,7 +32,6 @@ MAX_TICKS = 20_000
 MAX_SERIES = 20
 SHOWN_LINES = 5
 _PAGE = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Seconds = npt.NDArray[np.int64]
 Tick = tuple[datetime, list[Observation]]
@@ -281,4 +281,4 @@ def _told(scope: Scope, draft: RuleDraft, history: Sequence[DatedChange]) -> lis
 
 
 def _moment(second: int) -> datetime:
-    return _EPOCH + timedelta(seconds=second)
+    return EPOCH + timedelta(seconds=second)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from alerts.evaluation.grouped import RuleGroupDraft
 from alerts.evaluation.rule_test_files import (
@@ -27,12 +27,11 @@ from alerts.services.simulated_rules import (
 )
 from monitoring.durations import format_duration
 from monitoring.labels import Labels, make_labels
+from monitoring.moments import EPOCH
 from monitoring.promql.matching import format_labels
 from monitoring.promql.memory import MemoryQuerier
 from monitoring.promql.notation import STALE
 from monitoring.promql.numbers import plain
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What adding up in another order may change, and what `fuzzy_compare` forgives.
 _LAST_DIGITS, _FUZZY = 1e-13, 1e-6

@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from monitoring.analytics.templates import MAX_TEMPLATES, Miner
 from monitoring.live import handover
 from monitoring.live.handover import WEIGHT, Offer
 from monitoring.models import LogPattern, LogStream, PatternState
+from monitoring.moments import EPOCH, moment_of
 from monitoring.services import pattern_news
 from monitoring.services.append import LimitExceededError
 from monitoring.services.pattern_news import Stream
@@ -38,7 +39,6 @@ MAX_OFFERS = 16
 MAX_STREAMS = 500
 MAX_SAMPLE = 1000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_NS = 60 * 10**9
 
 _ADD_UP = """
@@ -245,7 +245,7 @@ class _Round:
         for (kind, number), seen in self.seen.items():
             templates = self.kinds[kind]
             template = _storable(templates.miner.template(number))
-            times = _moment(seen.first_ns), _moment(seen.last_ns)
+            times = moment_of(seen.first_ns), moment_of(seen.last_ns)
             pk = templates.rows.get(number)
             if pk is None:
                 created[kind, number] = self._row(kind, template, seen, times)
@@ -283,7 +283,7 @@ class _Round:
             for minute, count in seen.minutes.items():
                 hours[pk, minute // 60][minute % 60] += round(count)
         for (pk, hour), counts in sorted(hours.items()):
-            yield pk, _EPOCH + timedelta(hours=hour), counts
+            yield pk, EPOCH + timedelta(hours=hour), counts
 
     def _delete_forgotten(self) -> None:
         gone: list[int] = []
@@ -333,7 +333,3 @@ def _grouped(table: pa.Table) -> pa.Table:
 
 def _storable(text: str) -> str:
     return text[:MAX_SAMPLE].replace("\0", "")
-
-
-def _moment(ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=ns // 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from accounts.models import Organization
 from accounts.scope import Scope
 from monitoring.labels import Matcher
 from monitoring.models import LogPattern, LogPatternHour, LogStream, Signal
-from monitoring.moments import iso_ms
+from monitoring.moments import iso_ms, moment_of
 from monitoring.services import selection
 from monitoring.services.policy import longest_kept
 from monitoring.telemetry import Level
@@ -28,7 +28,6 @@ _SHOWN_NEWEST = 50
 
 MINUTE_NS = 60 * 10**9
 _HOUR_NS = 60 * MINUTE_NS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _HOURS = """
 SELECT pattern_id, (extract(epoch FROM hour) / 3600)::bigint, counts
@@ -213,4 +212,4 @@ def _pattern(
 def _moment(ns: int) -> datetime:
     # PostgreSQL's and Python's times do not reach as far as numbers do.
     bounded = min(max(ns, 0), 2**63 - 1)
-    return _EPOCH + timedelta(microseconds=bounded // 1000)
+    return moment_of(bounded)

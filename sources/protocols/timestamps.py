@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitoring.moments import EPOCH
 from sources.protocols import Terms, shown
 
 # The magnitude tells the unit: until the year 5138 no two of these overlap.
@@ -27,7 +28,6 @@ _PARTS = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(r"\d{1,25}(?:\.\d{1,25})?\Z", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLE = "2026-11-21T13:00:00Z"
 
 
@@ -76,7 +76,7 @@ def _value_to_ns(value: Any, terms: Terms) -> int | str | None:
 
 
 def _iso(ns: int) -> str:
-    return f"{_EPOCH + timedelta(seconds=ns // 10**9):%FT%TZ}"
+    return f"{EPOCH + timedelta(seconds=ns // 10**9):%FT%TZ}"
 
 
 def time_to_ns(value: Any) -> int:
@@ -126,7 +126,7 @@ def _parts_to_ns(found: re.Match[str]) -> int:
         offset = timedelta(hours=int(found[10]), minutes=int(found[11]))
         zone = timezone(offset if found[9] == "+" else -offset)
     moment = datetime(year, month, day, hour, minute, second - leap, tzinfo=zone)
-    since = moment - _EPOCH
+    since = moment - EPOCH
     seconds = since.days * 86_400 + since.seconds + leap
     return seconds * 10**9 + int((found[7] or "0")[:9].ljust(9, "0"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
@@ -16,9 +16,8 @@ from monitoring.api.loki.envelope import LokiError, bad_request, bare
 from monitoring.api.prometheus.parameters import Parameters
 from monitoring.logql import LogQLError, LogQuery, parse
 from monitoring.models import DeleteRequest, Signal
+from monitoring.moments import moment_of
 from monitoring.services import deletion
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Status = DeleteRequest.Status
 _WORDS = {
@@ -100,16 +99,12 @@ def _range(parameters: Parameters, now: datetime) -> tuple[datetime, datetime]:
     if not parameters.text("start"):
         raise bad_request("start time not set")
     at = read.bounds(parameters, now)
-    start, end = _datetime(at.start_ns), _datetime(at.end_ns)
+    start, end = moment_of(at.start_ns), moment_of(at.end_ns)
     if end > now:
         raise bad_request("deletes in the future are not allowed")
     if start > end:
         raise bad_request("start time can't be greater than end time")
     return start, end
-
-
-def _datetime(ns: int) -> datetime:
-    return EPOCH + timedelta(microseconds=ns // 1000)
 
 
 def _json(request: DeleteRequest) -> dict[str, str | float]:

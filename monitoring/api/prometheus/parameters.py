@@ -18,9 +18,8 @@ from monitoring.api.prometheus.envelope import (
 )
 from monitoring.durations import milliseconds_of
 from monitoring.labels import Matcher
+from monitoring.moments import EPOCH
 from monitoring.promql.syntax import VectorSelector
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What Go calls the first and the last time there is.
 _EARLIEST = "-292273086-05-16T16:47:06Z"

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from typing_extensions import override
 
+from monitoring.moments import EPOCH
+
 _BILLION = 10**9
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULT_LAYOUT = "2006-01-02 15:04:05.999999999 -0700 MST"
 
 # Pieces of Go's reference time, the longer ones first.
@@ -93,7 +94,7 @@ class Moment:
 
     @property
     def _when(self) -> datetime:
-        whole = _EPOCH + timedelta(seconds=self.ns // _BILLION)
+        whole = EPOCH + timedelta(seconds=self.ns // _BILLION)
         return whole.astimezone(self.zone)
 
     @override
@@ -164,7 +165,7 @@ def read_moment(layout: str, text: str, zone: tzinfo = UTC) -> Moment:
         seconds=int(parts.get("second", "0")),
         days=max(0, int(parts.get("yearday", "1")) - 1),
     )
-    seconds = (when - _EPOCH) // timedelta(seconds=1)
+    seconds = (when - EPOCH) // timedelta(seconds=1)
     fraction = int(parts.get("fraction", ".0")[1:].ljust(9, "0"))
     return Moment(seconds * _BILLION + fraction, when.tzinfo or UTC)
 
