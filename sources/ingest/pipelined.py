@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import psycopg
 from django.db import DatabaseError, OperationalError, connection
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 
 from sources.ingest.waiting import committed
 from sources.ingest.writer import (
@@ -38,6 +38,9 @@ from sources.services.nudges import nudge
 logger = logging.getLogger(__name__)
 
 _STATEMENT = b"deposit"
+# What the server says of a statement that another session has prepared: a pooler has
+# given this connection that session.
+_NOT_PREPARED = b"26000"
 # After a failure it is left alone for so long.
 _PAUSE_SECONDS = 5.0
 # libpq's formats of a parameter.
@@ -195,7 +198,7 @@ class _Lane:
         self._socket = self._libpq.socket
         self._waiting: deque[_Waiting] = deque()
         self._sent: list[_Waiting] = []
-        self._refused = False
+        self._refused = self._is_pooled = False
         loop.add_reader(self._socket, self._guarded(self._read))
 
     def commit(self, parcel: Parcel) -> Waiter:
@@ -258,6 +261,8 @@ class _Lane:
                 self._settle()
             elif result.status != ExecStatus.COMMAND_OK:
                 self._refused = True
+                state = result.error_field(DiagnosticField.SQLSTATE)
+                self._is_pooled = self._is_pooled or state == _NOT_PREPARED
 
     def _settle(self) -> None:
         settled, self._sent = self._sent, []
@@ -266,7 +271,10 @@ class _Lane:
         for waiting in settled:
             if not waiting.waiter.done():
                 waiting.waiter.set_result(not self._refused)
-        self._send()
+        if self._is_pooled:
+            self._end("The statement is not prepared.")
+        else:
+            self._send()
 
     def _end(self, reason: str) -> None:
         if not self.is_open:

@@ -384,6 +384,22 @@ def test_a_refusal_leaves_the_connection_well(story, pipelined, writer, cast, pa
     assert stored() == ["next"]
 
 
+def test_a_session_without_the_statement_is_given_up(
+    story, pipelined, writer, parcel, monkeypatch
+):
+    """As behind a pooler, which gives a connection any of its sessions."""
+
+    async def told():
+        with monkeypatch.context() as pooled:
+            pooled.setattr(module, "_STATEMENT", b"unknown")
+            await pipelined.commit(parcel("one"))
+        await pipelined.commit(parcel("two"))
+        return writer.parcels
+
+    assert story(told) == 2
+    assert stored() == ["one", "two"]
+
+
 def test_a_connection_that_ended_in_between_harms_nobody(
     story, pipelined, writer, parcel
 ):
