@@ -53,7 +53,8 @@ class ForeignAPI(ScopedAPI):
         self, request: Request, force: bool = False
     ) -> tuple[Any, str]:
         """Answer in the product's one format, whatever is said to be accepted."""
-        return super().perform_content_negotiation(request, force=True)
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
 
     @override
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
