@@ -1,7 +1,7 @@
 """Keeps each organization's index of series in this process, and up to date.
 
-One statement per question asks for what is newer than the index, and whether anything
-was deleted: a series is found as soon as it is committed, in every process. New series
+One statement per question asks whether anything is newer than the index, or was
+deleted: a series is found as soon as it is committed, in every process. New series
 of an organization are committed in the order of their ids, because only one
 transaction at a time registers (see registry.py).
 """
@@ -19,6 +19,14 @@ from monitoring.store.series_index import SeriesIndex
 # What all indexes of a process may hold together: about 100 bytes a series.
 MAX_SERIES = 2_000_000
 
+# It is planned for each question, which takes longer than to answer it. All newer series
+# are counted, because a search for the first might go through other organizations'.
+_UNCHANGED = """
+SELECT coalesce((SELECT generation FROM monitoring_registrychange
+    WHERE organization_id = %(organization)s), 0) = %(generation)s
+  AND (SELECT count(*) FROM monitoring_series
+    WHERE organization_id = %(organization)s AND id > %(last)s) = 0
+"""
 _NEWS = """
 SELECT change.generation, pg_current_xact_id_if_assigned() IS NULL,
   s.id, s.metric_id, s.team_id, m.name, s.labels
@@ -47,6 +55,12 @@ def index_of(organization_id: int) -> SeriesIndex:
     """Return the index of all series that this transaction can see."""
     with _lock:
         known = _indexes.get(organization_id, SeriesIndex())
+    state = {"generation": known.generation, "last": known.last_id}
+    ((is_unchanged,),) = fetch(_UNCHANGED, {"organization": organization_id, **state})
+    return known if is_unchanged else _renewed(organization_id, known)
+
+
+def _renewed(organization_id: int, known: SeriesIndex) -> SeriesIndex:
     rows = fetch(_NEWS, {"organization": organization_id, "last": known.last_id})
     generation, clean = rows[0][:2]
     index = known.extended([row[2:] for row in rows if row[2] is not None])
