@@ -16,7 +16,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import psycopg
@@ -63,8 +63,7 @@ class PipelinedWriter:
     def __init__(self, writer: Writer, pool: Executor, *, worth: int = 20) -> None:
         self._writer, self._pool, self._worth = writer, pool, worth
         self._lane: _Lane | None = None
-        # The loop that has asked for a connection.
-        self._opening: asyncio.AbstractEventLoop | None = None
+        self._opening: Future[psycopg.Connection | None] | None = None
         self._not_before = 0.0
         # How many came in the second that began then.
         self._second, self._came = 0.0, 0
@@ -84,7 +83,9 @@ class PipelinedWriter:
             await committed(self._writer.put(parcel))
 
     def close(self) -> None:
-        self._opening = None
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.add_done_callback(_discard)
         self._leave_lane()
 
     def _leave_lane(self) -> None:
@@ -97,10 +98,17 @@ class PipelinedWriter:
         if lane is not None and lane.is_open and lane.loop is loop:
             return lane
         self._leave_lane()
-        if self._opening is not loop and self._is_worth_it(time.monotonic()):
-            self._opening = loop
-            self._pool.submit(self._open, loop)
-        return None
+        if self._opening is None:
+            moment = time.monotonic()
+            if self._is_worth_it(moment):
+                self._not_before = moment + _PAUSE_SECONDS
+                self._opening = self._pool.submit(_open)
+        elif self._opening.done():
+            opening, self._opening = self._opening, None
+            opened = opening.result()
+            if opened is not None:
+                self._lane = _Lane(opened, loop, _Wakes(loop, self._pool))
+        return self._lane
 
     def _is_worth_it(self, moment: float) -> bool:
         """A connection is held for who has many pushes a second."""
@@ -109,30 +117,23 @@ class PipelinedWriter:
         self._came += 1
         return self._came >= self._worth and moment >= self._not_before
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Runs in a thread, as connecting blocks."""
-        self._not_before = time.monotonic() + _PAUSE_SECONDS
-        opened = None
-        try:
-            opened = _connect()
-        except (psycopg.Error, DatabaseError) as error:
-            logger.info("Pushes are committed by a thread for now: %s", error)
-        try:
-            loop.call_soon_threadsafe(self._adopt, opened, loop)
-        except RuntimeError:  # The loop has ended meanwhile.
-            if opened is not None:
-                opened.close()
 
-    def _adopt(
-        self, opened: psycopg.Connection | None, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        wanted = self._opening is loop
-        if wanted:
-            self._opening = None
-        if opened is not None and wanted:
-            self._lane = _Lane(opened, loop, _Wakes(loop, self._pool))
-        elif opened is not None:
-            opened.close()
+def _open() -> psycopg.Connection | None:
+    """Runs in a thread, as connecting blocks; the next push finds what comes of it.
+
+    The loop is not called: it may have ended, and nobody would close the connection.
+    """
+    try:
+        return _connect()
+    except (psycopg.Error, DatabaseError) as error:
+        logger.info("Pushes are committed by a thread for now: %s", error)
+        return None
+
+
+def _discard(opening: Future[psycopg.Connection | None]) -> None:
+    opened = opening.result()
+    if opened is not None:
+        opened.close()
 
 
 def _is_plain(parcel: Parcel) -> bool:

@@ -327,9 +327,8 @@ def test_a_loop_that_ends_too_soon_keeps_no_other_from_it(
 
 
 def test_a_full_backlog_is_said_at_once(story, pipelined, cast, parcel, settings):
-    settings.INGEST_BACKLOG_LIMIT = 2
-
     async def told():
+        settings.INGEST_BACKLOG_LIMIT = 2
         backlog.add({cast.acme.pk: 2})
         with pytest.raises(BacklogFullError):
             await pipelined.commit(parcel())
@@ -499,7 +498,6 @@ def test_a_connection_that_comes_after_closing_is_not_kept(
         pipelined.close()
         closed.set()
         await loop.run_in_executor(pool, lambda: None)
-        await asyncio.sleep(0)
         return await happens(lambda: idle_sessions() == before)
 
     assert asyncio.run(told())
