@@ -1,7 +1,7 @@
 """Connections of the web process: kept in a pool, whichever thread serves a request.
 
-A thread of its own serves each ASGI request, so that what Django keeps by thread
-(CONN_MAX_AGE) is never used again. Workers fork, and keep theirs by process.
+Any thread may serve the next ASGI request: kept by thread (CONN_MAX_AGE), connections
+would be as many as threads have ever been. Workers fork, and keep theirs by process.
 """
 
 from __future__ import annotations
