@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -97,7 +99,8 @@ class IngestEdge:
         self._writer = Writer()
         self._quickness = Quickness()
         self._refs = SeriesRefs()
-        self._looks_up = False
+        # Not wanted (0), at a time of the clock, or under way (infinite).
+        self._look_up_at = 0.0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest")
         self._pipelined = PipelinedWriter(self._writer, self._pool)
 
@@ -135,7 +138,11 @@ class IngestEdge:
             return door.refuse(refused, request.headers)
 
     def close(self) -> None:
-        """Commit what waits, then give back threads and connections."""
+        """Commit what waits, then give back threads and connections.
+
+        What the loop itself has under way may be committed or not: it is told to come
+        again, as when the database is away.
+        """
         self._pipelined.close()
         self._writer.close()
         together = threading.Barrier(_THREADS)
@@ -216,19 +223,28 @@ class IngestEdge:
         else:
             with self._quickness.watching(push):
                 prepared = _prepared(door, push, self._refs)
-        if self._refs.wants and not self._looks_up:
-            self._looks_up = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(_REGISTERED_SECONDS, self._pool.submit, self._look_up_refs)
+        self._look_up_when_due()
         return prepared
+
+    def _look_up_when_due(self) -> None:
+        """Ask for new series a moment after they came, with one of the next pushes."""
+        moment = time.monotonic()
+        if not self._refs.wants or moment < self._look_up_at:
+            return
+        if self._look_up_at:
+            self._look_up_at = math.inf
+            self._pool.submit(self._look_up_refs)
+        else:
+            self._look_up_at = moment + _REGISTERED_SECONDS
 
     def _look_up_refs(self) -> None:
         """Without the references samples go on coming with their labels."""
-        self._looks_up = False
         try:
             _connected(lambda: self._refs.look_up(now=timezone.now()))
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Series are not looked up, the database is away: %s", error)
+        finally:
+            self._look_up_at = 0.0
 
     async def _sender(self, door: Door, request: PushRequest) -> Sender:
         secret = _secret(door, request)

@@ -199,7 +199,7 @@ class _Lane:
         self._socket = self._libpq.socket
         self._waiting: deque[_Waiting] = deque()
         self._sent: list[_Waiting] = []
-        self._refused = self._is_pooled = False
+        self._refused = self._is_pooled = self._has_writer = False
         loop.add_reader(self._socket, self._guarded(self._read))
 
     def commit(self, parcel: Parcel) -> Waiter:
@@ -248,8 +248,10 @@ class _Lane:
 
     def _flush(self) -> None:
         if self._libpq.flush():
+            self._has_writer = True
             self.loop.add_writer(self._socket, self._guarded(self._flush))
-        else:
+        elif self._has_writer:
+            self._has_writer = False
             self.loop.remove_writer(self._socket)
 
     def _read(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 
 from monitoring.services.series_refs import SeriesRefs
-from monitoring.telemetry import LogBatch, SampleBatch
+from monitoring.telemetry import LogBatch, SampleBatch, as_packed
 from sources.ingest.bodies import unpack
 from sources.ingest.door import Door, Push, Taken
 from sources.ingest.refusals import Answer, RefusedError, malformed, over_the_limit
@@ -120,9 +121,10 @@ def _arrivals(push: Push, taken: Taken, refs: SeriesRefs) -> Iterator[Arrival]:
 def _encoded(push: Push, batch: LogBatch | SampleBatch, refs: SeriesRefs) -> bytes:
     if isinstance(batch, LogBatch):
         return batch.encode()
+    packed = replace(batch, series=as_packed(batch.series))
     organization_id = push.sender.scope.organization_id
-    referring = refs.refer(organization_id, push.binding.team_id, batch)
-    return batch.encode() if referring is None else referring.encode()
+    referring = refs.refer(organization_id, push.binding.team_id, packed)
+    return packed.encode() if referring is None else referring.encode()
 
 
 def _arrival(
