@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from monitoring.store import registry
 from monitoring.store.connection import Row
@@ -33,6 +34,8 @@ MOST_KNOWN = 300_000
 # Label sets that wait to be looked up, and how many one statement asks for.
 MOST_WANTED = 20_000
 _AT_ONCE = 1_000
+
+Refs = npt.NDArray[np.int64]
 
 
 class SeriesRefs:
@@ -62,8 +65,7 @@ class SeriesRefs:
         found = self._find(Owner(organization_id, team_id), packed)
         if found is None:
             return None
-        refs = np.array(found, np.int64)
-        return RefSamples(refs[batch.series_index], batch.ts_ms, batch.values)
+        return RefSamples(found[batch.series_index], batch.ts_ms, batch.values)
 
     def look_up(self, *, now: datetime) -> None:
         """Read what was wanted from the registry; call it outside a transaction."""
@@ -76,7 +78,7 @@ class SeriesRefs:
                 some = every[start : start + _AT_ONCE]
                 self._learn(owner, registry.find_series(owner, some, now=now))
 
-    def _find(self, owner: Owner, packed: Sequence[bytes]) -> list[int] | None:
+    def _find(self, owner: Owner, packed: Sequence[bytes]) -> Refs | None:
         known = self._known.get(owner)
         if known is None:
             self._want(owner, packed)
@@ -135,7 +137,7 @@ class _Known:
 
     def find(
         self, packed: Sequence[bytes], moment: float
-    ) -> tuple[list[int] | None, list[bytes]]:
+    ) -> tuple[Refs | None, list[bytes]]:
         """Return the reference of each set, or None unless all are known.
 
         And the sets that are to be looked up.
@@ -143,13 +145,14 @@ class _Known:
         self.turn(moment)
         young, old = self._young, self._old
         try:
-            return list(map(young.__getitem__, packed)), []
+            every = map(young.__getitem__, packed)
+            return np.fromiter(every, np.int64, len(packed)), []
         except KeyError:
             pass
         found = [young.get(labels) or old.get(labels) for labels in packed]
         refs = [ref for ref in found if ref is not None]
         wanted = [labels for labels in packed if labels not in young]
-        return (refs if len(refs) == len(found) else None), wanted
+        return (np.array(refs) if len(refs) == len(found) else None), wanted
 
     def put(self, refs: Mapping[bytes, int]) -> None:
         old = self._old
