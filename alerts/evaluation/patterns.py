@@ -9,6 +9,7 @@ all lines in one call. Both agree because no match may cross a line.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,18 +94,24 @@ def check_pattern(pattern: Pattern) -> None:
 
 
 class PatternSet:
-    """Patterns armed together; compiled at the first scan. One thread at a time."""
+    """Patterns armed together; compiled at the first scan. Threads take turns."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
         self._frequent: set[int] = set()
         self._database: hyperscan.Database | None = None
+        # A compiled database has one place to work in.
+        self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._patterns)
 
     def matches(self, lines: pa.LargeStringArray) -> tuple[Indices, Indices]:
         """Return (pattern, line) pairs, each pair once, as two parallel arrays."""
+        with self._turn:
+            return self._matches(lines)
+
+    def _matches(self, lines: pa.LargeStringArray) -> tuple[Indices, Indices]:
         pairs = [self._scan(lines)]
         for index in sorted(self._frequent):
             found = np.flatnonzero(_match_lines(self._patterns[index], lines))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -114,3 +115,13 @@ def test_the_scan_agrees_with_pythons_own_regular_expressions(texts, lines):
     }
 
     assert matches(patterns, lines) == expected
+
+
+def test_threads_may_share_a_set():
+    armed = PatternSet([Pattern("a"), Pattern("[bc]")])
+    lines = pa.array(["abcabc"] * 5_000, pa.large_string())
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(armed.matches, lines) for _ in range(40)]
+
+    assert {len(each.result()[0]) for each in found} == {10_000}
